@@ -1,0 +1,76 @@
+package control
+
+import "time"
+
+// Status is what a supervisor tells of one service: the object that
+// `respawner status --json` prints, and the last words a supervisor leaves in
+// its state file. Fields are only ever added.
+type Status struct {
+	Name  string `json:"name"`
+	State string `json:"state"` // starting, running, stopping, backoff, failed, stopped
+
+	// Since is when the service entered State.
+	Since time.Time `json:"since"`
+
+	// MainPID is the main process, 0 when there is none.
+	MainPID int `json:"main_pid"`
+
+	// SupervisorPID is the process that watches, 0 when nobody does.
+	SupervisorPID int `json:"supervisor_pid"`
+
+	// Restarts counts the starts after the first; RespawnLimit is how many
+	// are allowed, 0 for any number.
+	Restarts     int `json:"restarts"`
+	RespawnLimit int `json:"respawn_limit"`
+
+	// NextStart is when the next start is due; only in backoff.
+	NextStart *time.Time `json:"next_start,omitempty"`
+
+	// PIDs are all live processes of the service, ascending.
+	PIDs []int `json:"pids"`
+
+	// Processes is the same forest with its shape, parents before children.
+	Processes []Process `json:"processes"`
+
+	// Follow is how forks are followed: off, auto or on. Followed says that
+	// the program did put itself into the background.
+	Follow   string `json:"follow"`
+	Followed bool   `json:"followed"`
+
+	// Tracking is how processes are known: events (proc connector) or scan
+	// (children files); TrackingReason says why it is not a better one.
+	Tracking       string `json:"tracking"`
+	TrackingReason string `json:"tracking_reason,omitempty"`
+
+	// Resyncs counts how often the forest was read anew from /proc because
+	// the kernel had to drop events.
+	Resyncs int `json:"resyncs"`
+
+	// LastExit is the last end of a root process, nil before the first.
+	LastExit *Exit `json:"last_exit"`
+
+	// Message says in words what a user should know: why it failed, what is
+	// wrong with the pidfile; empty when all is well.
+	Message string `json:"message,omitempty"`
+}
+
+// Process is one live process of a service.
+type Process struct {
+	PID int `json:"pid"`
+
+	// PPID is the parent; the supervisor's pid for a root.
+	PPID int `json:"ppid"`
+
+	// Role is main, root (could be main: its crash is the service's crash),
+	// stray (came home later: its death means nothing) or empty for the rest.
+	Role string `json:"role,omitempty"`
+}
+
+// Exit is how a process ended: Code when it exited, Signal when it was
+// killed; both -1 when nobody could tell.
+type Exit struct {
+	PID    int       `json:"pid"`
+	Code   int       `json:"code"`
+	Signal int       `json:"signal"`
+	At     time.Time `json:"at"`
+}
