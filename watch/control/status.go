@@ -54,6 +54,11 @@ type Status struct {
 	Message string `json:"message,omitempty"`
 }
 
+// Unsupervised is the status of a service of which nothing is known.
+func Unsupervised(name string) *Status {
+	return &Status{Name: name, State: "stopped", PIDs: []int{}, Processes: []Process{}}
+}
+
 // Process is one live process of a service.
 type Process struct {
 	PID int `json:"pid"`

@@ -1,0 +1,91 @@
+# make help lists the targets.
+
+PREFIX  ?= /usr/local
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# How long make fuzz spends on each fuzz target.
+FUZZTIME ?= 60s
+# A Go older than go.mod asks for fetches the one it needs.
+export GOTOOLCHAIN ?= auto
+
+BUILD = CGO_ENABLED=0 go build -trimpath
+
+.PHONY: build
+build: ## build/respawner, a static binary
+	$(BUILD) -ldflags "-s -w -X main.version=$(VERSION)" -o build/respawner ./cmd/respawner
+
+.PHONY: install
+install: build ## into DESTDIR and PREFIX (default /usr/local)
+	install -D -m 755 build/respawner $(DESTDIR)$(PREFIX)/bin/respawner
+
+.PHONY: test
+test: deps ## all tests, with the race detector where there is a C compiler
+	if command -v cc >/dev/null; then CGO_ENABLED=1 go test -count=1 -race ./...; \
+	else CGO_ENABLED=0 go test -count=1 ./...; fi
+
+.PHONY: demo
+demo: PACKAGES = lighttpd curl
+demo: build deps ## a daemon that is killed, comes back and is stopped
+	$(BUILD) -o build/httpd ./test/httpd
+	RESPAWNER=$(CURDIR)/build/respawner HTTPD=$(CURDIR)/build/httpd sh test/demo.sh
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (default 60s)
+	set -e; for dir in $$(go list -f '{{.Dir}}' ./...); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$dir/*_test.go 2>/dev/null); do \
+			(cd $$dir && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .); \
+		done; \
+	done
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+# What the tests need beside Go. Only root can install it; tests that miss
+# something skip, unless RESPAWNER_REQUIRE=all. While packages are installed, a
+# policy-rc.d keeps their daemons from being started.
+PACKAGES = lighttpd curl busybox gcc libc6-dev util-linux \
+	$(if $(shell command -v go),,golang-go ca-certificates)
+
+.PHONY: deps
+deps:
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || exit 0; \
+	missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	[ -n "$$missing" ] || exit 0; \
+	policy=/usr/sbin/policy-rc.d; \
+	if [ ! -e $$policy ]; then \
+		trap "rm -f $$policy" EXIT; trap 'exit 1' INT TERM; \
+		printf '#!/bin/sh\nexit 101\n' >$$policy && chmod 755 $$policy || exit 1; \
+	fi; \
+	echo "installing" $$missing; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -qq update && apt-get -qq install --no-install-recommends $$missing || \
+		echo "could not install" $$missing: going on without
+
+# The tools of check, each at one version; the file's name carries it, so that
+# a new version is fetched when it is wanted.
+TOOLS        = build/tools
+STATICCHECK  = $(TOOLS)/staticcheck@v0.8.2
+GOLANGCILINT = $(TOOLS)/golangci-lint@v2.15.0
+GOVULNCHECK  = $(TOOLS)/govulncheck@v1.9.0
+
+$(STATICCHECK):  PKG = honnef.co/go/tools/cmd/staticcheck
+$(GOLANGCILINT): PKG = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(GOVULNCHECK):  PKG = golang.org/x/vuln/cmd/govulncheck
+$(TOOLS)/%:
+	GOBIN=$(CURDIR)/$(TOOLS) GOFLAGS= CGO_ENABLED=0 go install $(PKG)@$(lastword $(subst @, ,$@))
+	mv $(TOOLS)/$(notdir $(PKG)) $@
+
+.PHONY: check
+check: $(STATICCHECK) $(GOLANGCILINT) $(GOVULNCHECK) ## gofmt, vet, staticcheck, golangci-lint, govulncheck
+	@unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then \
+		echo "gofmt -w is needed by:" $$unformatted; exit 1; fi
+	go vet ./...
+	$(STATICCHECK) ./...
+	$(GOLANGCILINT) run ./...
+	@# 3 is "vulnerable"; it fails otherwise when its database cannot be reached.
+	@$(GOVULNCHECK) ./...; case $$? in 0) ;; 3) exit 1 ;; \
+		*) echo "govulncheck could not run (its error is above): SKIPPED" ;; esac

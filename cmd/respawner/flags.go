@@ -1,0 +1,64 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+// Names of the flags, as flags declares and newOptions reads them.
+const (
+	flagForeground  = "foreground"
+	flagLimit       = "respawn-limit"
+	flagDelay       = "respawn-timeout"
+	flagPidfile     = "pidfile"
+	flagSuccess     = "success-exit-status"
+	flagFollow      = "follow-forks"
+	flagNoFollow    = "no-follow-forks"
+	flagStopTimeout = "stop-timeout"
+	flagName        = "name"
+	flagLog         = "log"
+	flagRuntimeDir  = "runtime-dir"
+	flagJSON        = "json"
+)
+
+// flags lists all options: what they are called, whether they have a value
+// and what they mean is written here and nowhere else. The part of a text that
+// follows "\n\t" stands below the first in the help's second column.
+func flags() []cli.Flag {
+	return []cli.Flag{
+		switchFlag("D", flagForeground, "stay in the foreground (the default is to go to the background)"),
+		valueFlag("n", flagLimit, "0", "give up after `NUM` restarts; 0 never does"),
+		valueFlag("t", flagDelay, "5", "wait `SEC` before a restart; 0, fractions and 1m30s are accepted"),
+		optionalValue{&cli.StringFlag{Name: "p", Aliases: []string{flagPidfile},
+			Usage: "the daemon's pidfile `[PATH]`, when it begins with / (or --pidfile=PATH);\n\t" +
+				"without PATH: /run/NAME.pid (as root) or /tmp/NAME.pid"}},
+		valueFlag("e", flagSuccess, "0", "take the exit statuses in `LIST`, e.g. 0,1, for a normal end"),
+		switchFlag("", flagFollow, "PROGRAM is a daemon: watch whatever its first process leaves behind"),
+		switchFlag("", flagNoFollow, "PROGRAM is no daemon: watch its first process alone\n\t"+
+			"(default: watch what is left behind if it runs the same executable)"),
+		valueFlag("", flagStopTimeout, "10", "send TERM, then KILL to whatever is left after `SEC`"),
+		valueFlag("", flagName, "", "call the service `NAME`, so that two instances of PROGRAM can run\n\t"+
+			"(default: the base name of PROGRAM)"),
+		valueFlag("", flagLog, "", "log to `WHERE`: syslog (default in the background),\n\t"+
+			"stderr (default with -D), or a file"),
+		&cli.StringFlag{Name: flagRuntimeDir, EnvVars: []string{"RESPAWNER_RUNTIME_DIR"},
+			Usage: "keep locks and sockets in `DIR` (default: /run/respawner as root,\n\t" +
+				"else $XDG_RUNTIME_DIR/respawner, else /tmp/respawner-UID)"},
+		switchFlag("", flagJSON, "let status print JSON"),
+	}
+}
+
+func switchFlag(short, long, usage string) cli.Flag {
+	name, aliases := spellings(short, long)
+	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DisableDefaultText: true}
+}
+
+func valueFlag(short, long, value, usage string) cli.Flag {
+	name, aliases := spellings(short, long)
+	return &cli.StringFlag{Name: name, Aliases: aliases, Value: value, DefaultText: value, Usage: usage}
+}
+
+// spellings puts a short name first, where help shows it first.
+func spellings(short, long string) (name string, aliases []string) {
+	if short == "" {
+		return long, nil
+	}
+	return short, []string{long}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A logger's caller is an event loop, which must not wait for a slow disk, a
+// full pipe or a hung syslogd: lines go through a bounded queue to one
+// goroutine, and what does not fit is dropped and counted.
+const (
+	queueLines   = 1024
+	flushTimeout = 2 * time.Second
+)
+
+// logLine is a message on its way out.
+type logLine struct {
+	time  time.Time
+	level slog.Level
+	text  string
+}
+
+// sink is where lines end up. Only the queue's goroutine calls it.
+type sink interface {
+	write(logLine) error
+	close() error
+}
+
+// newLogger opens the log: syslog, stderr, or else the path of a file. The
+// function it returns writes out what is still queued, waits for that at most
+// flushTimeout, and closes the log; lines logged after that are lost.
+func newLogger(where string) (*slog.Logger, func() error, error) {
+	out, err := newSink(where)
+	if err != nil {
+		return nil, nil, err
+	}
+	q := newLogQueue(out)
+	return slog.New(&logHandler{queue: q}), sync.OnceValue(q.close), nil
+}
+
+func newSink(where string) (sink, error) {
+	switch where {
+	case logSyslog:
+		return &syslogSink{dial: dialSyslog}, nil
+	case logStderr:
+		return stderrSink{os.Stderr}, nil
+	}
+	f, err := openLogFile(where)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return fileSink{f}, nil
+}
+
+// logQueue carries lines from the handler to the sink.
+type logQueue struct {
+	lines   chan logLine
+	dropped atomic.Int64
+	closing chan struct{}
+	done    chan error
+}
+
+func newLogQueue(out sink) *logQueue {
+	q := &logQueue{
+		lines:   make(chan logLine, queueLines),
+		closing: make(chan struct{}),
+		done:    make(chan error, 1),
+	}
+	go q.drain(out)
+	return q
+}
+
+// put never blocks.
+func (q *logQueue) put(l logLine) {
+	select {
+	case q.lines <- l:
+	default:
+		q.dropped.Add(1)
+	}
+}
+
+// drain is the queue's goroutine.
+func (q *logQueue) drain(out sink) {
+	for {
+		select {
+		case l := <-q.lines:
+			q.write(out, l)
+		case <-q.closing:
+			q.flush(out)
+			q.done <- out.close()
+			return
+		}
+	}
+}
+
+// flush writes what is queued now.
+func (q *logQueue) flush(out sink) {
+	for {
+		select {
+		case l := <-q.lines:
+			q.write(out, l)
+		default:
+			return
+		}
+	}
+}
+
+// write tells of dropped lines before the next one that gets through. A line
+// that the sink cannot take, say on a full disk, counts as dropped too.
+func (q *logQueue) write(out sink, l logLine) {
+	if n := q.dropped.Swap(0); n > 0 {
+		note := logLine{l.time, slog.LevelWarn, fmt.Sprintf("%d log messages dropped", n)}
+		if out.write(note) != nil {
+			q.dropped.Add(n)
+		}
+	}
+	if out.write(l) != nil {
+		q.dropped.Add(1)
+	}
+}
+
+// close must be called once only.
+func (q *logQueue) close() error {
+	close(q.closing)
+	select {
+	case err := <-q.done:
+		if err != nil {
+			return fmt.Errorf("close the log: %w", err)
+		}
+		return nil
+	case <-time.After(flushTimeout):
+		return errors.New("close the log: it takes no more lines, the last ones are lost")
+	}
+}
+
+// stderrSink writes for a person who watches: no time, no pid.
+type stderrSink struct{ *os.File }
+
+func (s stderrSink) write(l logLine) error {
+	_, err := fmt.Fprintf(s, "respawner: %s\n", l.text)
+	return err
+}
+
+// close leaves stderr open, which belongs to the process.
+func (stderrSink) close() error { return nil }
+
+// fileSink writes lines such as
+// "2026-11-22T19:35:01.123Z respawner[123]: lighttpd started, pid 124".
+type fileSink struct{ *os.File }
+
+func (s fileSink) write(l logLine) error {
+	_, err := fmt.Fprintf(s, "%s respawner[%d]: %s%s\n",
+		l.time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), os.Getpid(), levelPrefix(l.level), l.text)
+	return err
+}
+
+func (s fileSink) close() error { return s.Close() }
+
+// levelPrefix marks the lines that are more than information.
+func levelPrefix(level slog.Level) string {
+	switch {
+	case level >= slog.LevelError:
+		return "error: "
+	case level >= slog.LevelWarn:
+		return "warning: "
+	}
+	return ""
+}

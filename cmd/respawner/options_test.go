@@ -1,0 +1,214 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// parse gives what a command would have been called with.
+func parse(argv ...string) (got options, err error) {
+	keep := func(o options) error { got = o; return nil }
+	app := newApp(actions{keep, keep, keep})
+	app.Writer, app.ErrWriter = io.Discard, io.Discard
+	err = run(app, argv)
+	return got, err
+}
+
+// defaults are the options of "start x" in the runtime dir /d.
+func defaults() options {
+	return options{
+		RespawnDelay: 5 * time.Second, StopTimeout: 10 * time.Second, SuccessCodes: []int{0},
+		Follow: followAuto, Log: logSyslog, RuntimeDir: "/d", PidDir: "/d",
+		Name: "x", Names: []string{"x"}, Program: "x",
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Setenv("RESPAWNER_RUNTIME_DIR", "/d")
+	t.Chdir("/")
+	tests := []struct {
+		in   string
+		want func(*options)
+	}{
+		{"start x", func(*options) {}},
+		{"start /bin/x", func(o *options) { o.Program = "/bin/x" }},
+		{"start x --", func(o *options) { o.Args = []string{} }},
+		{"start x -- -D --", func(o *options) { o.Args = []string{"-D", "--"} }},
+		{"start x -D", func(o *options) { o.Foreground = true; o.Log = logStderr }},
+		{"start x -n 3", func(o *options) { o.RespawnLimit = 3 }},
+		{"start x -n1 --respawn-limit=4", func(o *options) { o.RespawnLimit = 4 }},
+		{"start x -n 1000000000", func(o *options) { o.RespawnLimit = 1e9 }},
+		{"start x -t 0", func(o *options) { o.RespawnDelay = 0 }},
+		{"start x -t 0.25", func(o *options) { o.RespawnDelay = 250 * time.Millisecond }},
+		{"start x -t 1m30s", func(o *options) { o.RespawnDelay = 90 * time.Second }},
+		{"start x -t 315360000", func(o *options) { o.RespawnDelay = maxWait }},
+		{"start x --stop-timeout .5", func(o *options) { o.StopTimeout = 500 * time.Millisecond }},
+		{"start x -e 1,0,1", func(o *options) { o.SuccessCodes = []int{0, 1} }},
+		{"start x -e 255", func(o *options) { o.SuccessCodes = []int{255} }},
+		{"start x --follow-forks", func(o *options) { o.Follow = followOn }},
+		{"start x --no-follow-forks", func(o *options) { o.Follow = followOff }},
+		{"start x -p /p", func(o *options) { o.Follow = followOn; o.Pidfile = "/p" }},
+		{"start x --pidfile=p", func(o *options) { o.Follow = followOn; o.Pidfile = "/p" }},
+		{"start x -p /p --no-follow-forks", func(o *options) { o.Follow = followOff; o.Pidfile = "/p" }},
+		{"start x -p --name y", func(o *options) {
+			o.Follow, o.Pidfile = followOn, filepath.Join(pidDir(), "y.pid")
+			o.Name, o.Names = "y", []string{"y"}
+		}},
+		{"start x --log stderr", func(o *options) { o.Log = logStderr }},
+		{"start x -D --log syslog", func(o *options) { o.Foreground = true }},
+		{"start x --log l.log", func(o *options) { o.Log = "/l.log" }},
+		{"start x --runtime-dir r", func(o *options) { o.RuntimeDir = "/r"; o.PidDir = "/r" }},
+		{"stop ./test/mock/forever.sh", func(o *options) {
+			o.Name, o.Names, o.Program = "forever.sh", []string{"forever.sh"}, ""
+		}},
+		{"status a ./b c/ --json -- ignored", func(o *options) {
+			o.Name, o.Names, o.Program = "a", []string{"a", "b", "c"}, ""
+			o.JSON, o.Args = true, []string{"ignored"}
+		}},
+		{"stop --name y", func(o *options) { o.Name, o.Names, o.Program = "y", []string{"y"}, "" }},
+		{"stop --name y x", func(o *options) { o.Name, o.Names, o.Program = "y", []string{"y"}, "" }},
+	}
+	for _, tt := range tests {
+		want := defaults()
+		tt.want(&want)
+		got, err := parse(words(tt.in)...)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q:\n got %+v, %v\nwant %+v", tt.in, got, err, want)
+		}
+	}
+}
+
+func TestOptionsErrors(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{"", "no command: write start, stop or status"},
+		{"-D", "no command"},
+		{"sttart x", `unknown command "sttart": it must be start, stop or status. Did you mean "start"?`},
+		{"lighttpd start", `Did you mean "start lighttpd"?`},
+		{"start", "no program"},
+		{"stop", "no program"},
+		{"status", "no program"},
+		{"start -- x", "no program"},
+		{"start x y", `got "y" too: the program's own arguments go after --`},
+		{"start x --json", "--json belongs to status"},
+		{"stop x --json", "--json belongs to status"},
+		{"start x -n -1", `bad --respawn-limit "-1"`},
+		{"start x -n 1.5", `bad --respawn-limit "1.5"`},
+		{"start x -n 1000000001", `bad --respawn-limit "1000000001"`},
+		{"start x -n 99999999999999999999", "bad --respawn-limit"},
+		{"start x -n=", `bad --respawn-limit ""`},
+		{"start x -t -1", `bad --respawn-timeout "-1"`},
+		{"start x -t -5s", `bad --respawn-timeout "-5s"`},
+		{"start x -t NaN", "bad --respawn-timeout"},
+		{"start x -t inf", "bad --respawn-timeout"},
+		{"start x -t 1e300", "bad --respawn-timeout"},
+		{"start x -t 315360001", "bad --respawn-timeout"},
+		{"start x -t 99999999h", "bad --respawn-timeout"},
+		{"start x -t 1d", "bad --respawn-timeout"},
+		{"start x --stop-timeout soon", `bad --stop-timeout "soon"`},
+		{"start x -e a,b", `bad --success-exit-status "a,b"`},
+		{"start x -e 256", "bad --success-exit-status"},
+		{"start x -e -1", "bad --success-exit-status"},
+		{"start x -e 0,,1", "bad --success-exit-status"},
+		{"start x -e=", "bad --success-exit-status"},
+		{"start x --follow-forks --no-follow-forks", "exclude each other"},
+		{"start x --log=", "--log needs a value"},
+		{"start x --name a/b", `bad service name "a/b": it must not contain /`},
+		{"start x --name ..", `bad service name "..": it means a directory`},
+		{"start x --name=", "it is empty"},
+		{"start x --name -D", "it must not begin with -"},
+		{"start x --name .x", "it must not begin with ."},
+		{"start x --name a\x1bb", "it must be printable"},
+		{"start x --name a\xffb", "it must be printable"},
+		{"start x --name " + strings.Repeat("x", 65), "longer than 64 bytes"},
+		{"start /", "bad service name"},
+		{"start ..", "bad service name"},
+		{"start .hidden", "choose one with --name"},
+		{"status a .. b", "bad service name"},
+		{"status a b --name c", "--name names one service, but got 2"},
+	}
+	for _, tt := range tests {
+		_, err := parse(words(tt.in)...)
+		wantUsageError(t, tt.in, err, tt.want)
+	}
+	_, err := parse("start", "")
+	wantUsageError(t, `start ""`, err, "no program")
+	_, err = parse("start", "x", "--runtime-dir=a\x00b")
+	wantUsageError(t, "NUL", err, "NUL")
+}
+
+func TestBlanksInLists(t *testing.T) {
+	got, err := parse("start", "x", "-e", " 0, 1 ")
+	if want := []int{0, 1}; err != nil || !reflect.DeepEqual(got.SuccessCodes, want) {
+		t.Errorf("got %v, %v; want %v", got.SuccessCodes, err, want)
+	}
+}
+
+func TestDefaultRuntimeDir(t *testing.T) {
+	t.Setenv("RESPAWNER_RUNTIME_DIR", "")
+	t.Setenv("XDG_RUNTIME_DIR", "/xdg")
+	got, err := parse("start", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [2]string{"/run/respawner", "/run/respawner-x.pid"}
+	if pidDir() == "/tmp" {
+		want = [2]string{"/xdg/respawner", "/tmp/respawner-x.pid"}
+	}
+	if dirs := [2]string{got.RuntimeDir, got.supervisorPidfile("x")}; dirs != want {
+		t.Errorf("got %v, want %v", dirs, want)
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	tests := []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errors.New("x"), exitFailure},
+		{usagef("x"), exitUsage},
+		{fmt.Errorf("wrapped: %w", usagef("x")), exitUsage},
+		{fmt.Errorf("wrapped: %w", exitError{exitNotFound, "x"}), exitNotFound},
+		{exitError{code: lsbNotRunning}, lsbNotRunning},
+	}
+	for _, tt := range tests {
+		if got := exitCode(tt.err); got != tt.want {
+			t.Errorf("exitCode(%v) = %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	tests := []struct {
+		in   string
+		want []string
+	}{
+		{"--help", []string{
+			"respawner [options] start|stop|status PROGRAM [-- ARGS...]",
+			"respawner start --follow-forks lighttpd -- -f /etc/lighttpd/lighttpd.conf",
+			"respawner status lighttpd", "respawner stop lighttpd", "-p [PATH], --pidfile [PATH]",
+		}},
+		{"start --help", []string{"127 PROGRAM is not found"}},
+		{"help status", []string{"Exit code (LSB)"}},
+		{"--version", []string{"respawner version " + version}},
+	}
+	for _, tt := range tests {
+		var out strings.Builder
+		app := newApp(actions{})
+		app.Writer = &out
+		if err := run(app, words(tt.in)); err != nil {
+			t.Errorf("%q: %v", tt.in, err)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%q does not say %q, but:\n%s", tt.in, want, out.String())
+			}
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+// start starts a service. In the background it is two processes: the one that
+// the user called waits for the report of the one that supervises.
+func start(o options) error {
+	path, err := lookUp(o.Program)
+	if err != nil {
+		return err
+	}
+	if pipe := reportPipe(); pipe != nil {
+		return supervise(o, path, func(r report) { sendReport(pipe, r) })
+	}
+	if o.Foreground {
+		return supervise(o, path, nil)
+	}
+	if o.Log == logSyslog && !syslogAvailable() {
+		fmt.Fprintln(os.Stderr, "respawner: no syslog here, so messages are lost: --log FILE keeps them")
+	}
+	return startBackground()
+}
+
+// lookUp finds a program as a shell would; the path is absolute, because some
+// programs (sshd, nginx) exec themselves by the name they were called by.
+func lookUp(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if errors.Is(err, exec.ErrDot) {
+		err = nil
+	}
+	var abs string
+	if err == nil {
+		abs, err = filepath.Abs(path)
+	}
+	switch {
+	case err == nil:
+		return abs, nil
+	case errors.Is(err, exec.ErrNotFound):
+		return "", exitError{exitNotFound, fmt.Sprintf("%s: no such program in $PATH", program)}
+	case errors.Is(err, fs.ErrNotExist):
+		return "", exitError{exitNotFound, fmt.Sprintf("%s: no such program", program)}
+	case errors.Is(err, syscall.EISDIR):
+		return "", exitError{exitNotExecutable, fmt.Sprintf("%s: is a directory, not a program", program)}
+	case errors.Is(err, fs.ErrPermission):
+		return "", exitError{exitNotExecutable, fmt.Sprintf("%s: not executable: permission denied", program)}
+	}
+	return "", exitError{exitNotExecutable, fmt.Sprintf("%s: %v", program, err)}
+}
+
+// report is what the supervisor in the background tells the command that
+// started it, once: one JSON object.
+type report struct {
+	Status int    `json:"status"`
+	Text   string `json:"text"`
+}
+
+// backgroundEnv tells the supervisor in the background that descriptor 3 is
+// the pipe for its report.
+const backgroundEnv = "RESPAWNER_BACKGROUND"
+
+// startBackground runs this very command again, in a session of its own and
+// without a terminal, and waits for its report.
+func startBackground() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("go to the background: %w", err)
+	}
+	defer r.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = os.Args
+	cmd.Env = append(os.Environ(), backgroundEnv+"=3")
+	cmd.ExtraFiles = []*os.File{w}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = errors.Join(cmd.Start(), w.Close())
+	if err != nil {
+		return fmt.Errorf("go to the background: %w", err)
+	}
+	defer passOn(cmd.Process)()
+	return outcome(r)
+}
+
+// passOn has a start that is broken off end what it began.
+func passOn(supervisor *os.Process) (undo func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		for range signals {
+			_ = supervisor.Signal(syscall.SIGTERM) // if it is gone, that is what was wanted
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+	}
+}
+
+// outcome reads the supervisor's report and says it to the user.
+func outcome(pipe io.Reader) error {
+	var rep report
+	if err := json.NewDecoder(pipe).Decode(&rep); err != nil {
+		return errors.New("the supervisor died before it could report; try -D to see what happens")
+	}
+	if rep.Status != 0 {
+		return exitError{rep.Status, rep.Text}
+	}
+	_, err := fmt.Println(printable(rep.Text))
+	return err
+}
+
+// reportPipe is the pipe for the report, if this is the process in the
+// background. The program to be started must not inherit any of it.
+func reportPipe() *os.File {
+	background := os.Getenv(backgroundEnv) == "3"
+	if err := os.Unsetenv(backgroundEnv); err != nil || !background {
+		return nil
+	}
+	syscall.CloseOnExec(3)
+	pipe := os.NewFile(3, "report")
+	if info, err := pipe.Stat(); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
+		return nil // the variable was set by somebody else
+	}
+	return pipe
+}
+
+// sendReport tells the command that waits, and lets it go.
+func sendReport(pipe *os.File, r report) {
+	err := errors.Join(json.NewEncoder(pipe).Encode(r), pipe.Close())
+	_ = err // it has been killed meanwhile: the service goes on without it
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"respawner/watch/control"
+)
+
+// status tells how services fare; its exit code is the worst of theirs.
+func status(o options) error {
+	dir, err := control.OpenDir(o.RuntimeDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return exitError{lsbUnknown, err.Error()}
+	}
+	var all []*control.Status
+	var codes []int
+	for _, name := range o.Names {
+		s, code := statusOne(dir, o, name)
+		codes = append(codes, code)
+		if s != nil {
+			all = append(all, s)
+		}
+	}
+	if err := printStatus(o, all); err != nil {
+		return exitError{lsbUnknown, err.Error()}
+	}
+	if code := worstCode(codes); code != 0 {
+		return exitError{code, ""}
+	}
+	return nil
+}
+
+// statusOne asks for one service; what can't be told is said at once.
+func statusOne(dir *control.Dir, o options, name string) (*control.Status, int) {
+	s := control.Unsupervised(name)
+	presence := control.Absent
+	if dir != nil {
+		var err error
+		if s, presence, err = dir.Status(name); err != nil {
+			fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error()))
+			return nil, lsbUnknown
+		}
+	}
+	leftover := presence == control.Stale ||
+		presence == control.Absent && (exists(o.supervisorPidfile(name)) || exists(o.Pidfile))
+	return s, statusCode(s.State, leftover)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return path != "" && err == nil
+}
+
+// printStatus prints what was found; as JSON one object, or an array where
+// several names were given.
+func printStatus(o options, all []*control.Status) error {
+	var out bytes.Buffer
+	if o.JSON {
+		var v any = all
+		if len(o.Names) == 1 && len(all) == 1 {
+			v = all[0]
+		}
+		if err := json.NewEncoder(&out).Encode(v); err != nil {
+			return err
+		}
+	}
+	for i, s := range all {
+		if o.JSON {
+			break
+		}
+		if i > 0 {
+			fmt.Fprintln(&out)
+		}
+		if err := render(&out, *s, time.Now(), cmdline); err != nil {
+			return err
+		}
+	}
+	_, err := out.WriteTo(os.Stdout)
+	return err
+}

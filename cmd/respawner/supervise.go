@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"respawner/watch"
+	"respawner/watch/control"
+	"respawner/watch/service"
+)
+
+// supervise is the supervisor: it returns when the service has ended. tell, if
+// not nil, gets its first report.
+func supervise(o options, path string, tell func(report)) error {
+	told := false
+	once := func(r report) {
+		if !told && tell != nil {
+			tell(r)
+		}
+		told = true
+	}
+	err := superviseLogged(o, path, once)
+	if err != nil {
+		once(report{exitCode(err), err.Error()})
+	}
+	return err
+}
+
+func superviseLogged(o options, path string, tell func(report)) error {
+	log, flush, err := newLogger(o.Log)
+	if err != nil {
+		return err
+	}
+	err = superviseClaimed(o, path, log, tell)
+	return errors.Join(err, flush())
+}
+
+// superviseClaimed supervises, unless somebody already does.
+func superviseClaimed(o options, path string, log *slog.Logger, tell func(report)) error {
+	dir, err := control.MakeDir(o.RuntimeDir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	claim, err := dir.Claim(o.Name)
+	if errors.Is(err, control.ErrHeld) {
+		return alreadyRuns(dir, o.Name, tell)
+	}
+	if err != nil {
+		return err
+	}
+	if claim.TakenUp() {
+		log.Warn(o.Name + ": an earlier supervisor died; its lock was taken over, processes of it may still run")
+	}
+	if err := claim.WritePidfile(o.supervisorPidfile(o.Name)); err != nil {
+		log.Warn(o.Name+": going on without it", "error", err)
+	}
+	last, err := superviseHeld(o, path, claim, log, tell)
+	if e := claim.Release(last); e != nil {
+		log.Warn(o.Name+": putting things away", "error", e)
+	}
+	log.Info("stopped")
+	return err
+}
+
+// alreadyRuns says so; that is no failure.
+func alreadyRuns(dir *control.Dir, name string, tell func(report)) error {
+	s, presence, err := dir.Status(name)
+	if err != nil {
+		return err
+	}
+	if presence != control.Held {
+		return fmt.Errorf("%s was just being ended: start it again", name)
+	}
+	text := fmt.Sprintf("%s already runs, main pid %d", name, s.MainPID)
+	if s.MainPID == 0 {
+		text = fmt.Sprintf("%s is already supervised, state %s", name, s.State)
+	}
+	tell(report{0, text})
+	return nil
+}
+
+// superviseHeld supervises what it has claimed. It returns the last words to
+// be left behind: none after a start that came to nothing.
+func superviseHeld(o options, path string, claim *control.Claim, log *slog.Logger, tell func(report)) (*control.Status, error) {
+	c, err := configure(o, path, claim, log)
+	if err != nil {
+		return nil, err
+	}
+	unborn := false
+	c.Report = func(r watch.Report) {
+		unborn = r.Ended && r.Status != 0
+		tell(announce(o.Name, r))
+	}
+	log.Info(fmt.Sprintf("started (pid %d), command: start %s", os.Getpid(), o.Name))
+	result, err := watch.Run(c)
+	if err == nil && result.Status != 0 {
+		err = exitError{result.Status, said(o, result.Text)}
+	}
+	if unborn {
+		return nil, err
+	}
+	return result.Last, err
+}
+
+func announce(name string, r watch.Report) report {
+	if r.PID != 0 {
+		return report{0, fmt.Sprintf("%s is running, main pid %d", name, r.PID)}
+	}
+	return report{r.Status, r.Text}
+}
+
+// said is empty for a text that the user has already read in the log.
+func said(o options, text string) string {
+	if o.Foreground && o.Log == logStderr {
+		return ""
+	}
+	return text
+}
+
+func configure(o options, path string, claim *control.Claim, log *slog.Logger) (watch.Config, error) {
+	files, err := stdio(o.Foreground)
+	if err != nil {
+		return watch.Config{}, err
+	}
+	socket, err := claim.Listen()
+	return watch.Config{
+		Spec: service.Spec{
+			Name: o.Name, Follow: followOf(o.Follow), SuccessCodes: o.SuccessCodes,
+			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
+		},
+		Program: watch.Program{Path: path, Args: append([]string{path}, o.Args...), Env: os.Environ(), Files: files},
+		Pidfile: o.Pidfile, Control: socket, StopOnHangup: o.Foreground, Log: log,
+	}, err
+}
+
+func followOf(word string) service.Follow {
+	return map[string]service.Follow{
+		followAuto: service.FollowAuto, followOn: service.FollowOn, followOff: service.FollowOff,
+	}[word]
+}
+
+// stdio is what the program gets as descriptors 0 to 2: it never reads, and
+// its output is seen in the foreground only.
+func stdio(foreground bool) ([3]uintptr, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return [3]uintptr{}, err
+	}
+	if foreground {
+		return [3]uintptr{null.Fd(), os.Stdout.Fd(), os.Stderr.Fd()}, nil
+	}
+	return [3]uintptr{null.Fd(), null.Fd(), null.Fd()}, nil
+}

@@ -1,0 +1,61 @@
+// Package procconn reads the Linux kernel's process events connector: who forked whom, who ran another program, who
+// exited and how, for every process of the machine, as it happens, without polling and without ptrace.
+//
+// # The story
+//
+// The connector is a netlink protocol (NETLINK_CONNECTOR) and the process events are one multicast group of it,
+// CN_IDX_PROC. Whoever joins the group and says LISTEN gets a frame for each event. That is all there is in the happy
+// case, and [Dial], then [Conn.Receive] or [Conn.TryReceive], do it. The rest of the package is there because the
+// connector fails without a word in many ways:
+//
+//   - In a pid or user namespace the socket opens, the group can be joined, LISTEN is sent, and the kernel ignores it.
+//     Events may arrive all the same, since others listen, and stop when they do. The kernel's acknowledgement is the
+//     only honest sign, so Dial demands it. The kernel handles LISTEN inside sendmsg(2) and queues the acknowledgement
+//     before that returns, so Dial knows at once; it waits for nothing.
+//   - The kernel counts its listeners and sends nothing when it thinks there are none. The count can be wrong (below),
+//     so Dial makes the kernel report something that we do ourselves, and [Conn.Probe] does so again at any time.
+//   - When the receive buffer is full, the kernel drops events until the buffer has been emptied. It says so once, and
+//     Receive and TryReceive pass that on as [ErrOverflow]. What was lost is lost: read /proc to catch up.
+//   - The kernel allocates each event without waiting for memory (GFP_NOWAIT). When there is none, the event is lost and
+//     nobody is told.
+//
+// # Events
+//
+// An [Event] is a plain struct; which of its fields are set depends on its [Kind]. [Decode] makes one from a frame and is
+// pure, for those who get their frames elsewhere. Pids are those of the first pid namespace.
+//
+// Events are queued by the process they are about, at once, in the middle of what it does: Fork before the child first
+// runs, Exit before the parent can reap. So an event is in the queue before the system call that caused it returns.
+// Events of one CPU are in order; a process that moves between CPUs is in order too, but two processes on two CPUs
+// can be told in either order.
+//
+// An Exit event with PID == TGID means that the first thread has ended, not that the process has: other threads may go
+// on, and an exec by one of them revives the pid. To learn of the death of a process, use a pidfd.
+//
+// # In an epoll loop
+//
+// The descriptor of [Conn.SyscallConn] can join an epoll set. When it is readable, call TryReceive until it returns
+// ok=false, or for fairness some number of times. After [Conn.Capacity] calls everything has been seen that was queued
+// before the first, so when something else (a pidfd, a signal) asks for an answer that depends on the births so far,
+// drain that many and then answer.
+//
+// An in-kernel filter for the socket (SO_ATTACH_FILTER, SO_ATTACH_BPF) goes on the same descriptor, after Dial: a filter
+// attached earlier would drop the acknowledgement. It has to pass the Comm events of our own process, or Probe
+// would find the connector deaf.
+//
+// # Requirements
+//
+// Linux built with CONFIG_PROC_EVENTS (2.6.15; the layout of frames is that of 3.2 and later), the first pid, user and
+// network namespaces, and before Linux 6.6 CAP_NET_ADMIN. Where that is not so Dial's error wraps [ErrUnavailable] and
+// says what is missing.
+//
+// # Why Close does not say IGNORE
+//
+// LISTEN adds one to the kernel's count of listeners, IGNORE takes one off (drivers/connector/cn_proc.c). Closing the
+// socket does neither, in any version: since 6.6 it frees what the kernel noted about the socket, but the count stays. A
+// count that is too high costs every fork on the machine some tens of nanoseconds, as the kernel makes the event and then
+// finds the group empty. A count that is too low silences every listener there is. Before 6.6 the count is anybody's to
+// lower, and 6.6.0 to 6.6.17 and 6.7.0 to 6.7.5 reset it to zero by themselves, so an IGNORE, however well it
+// balances our LISTEN, can make it negative and the next program's LISTEN futile. So Close only closes, as
+// the kernel would do for us if we were killed.
+package procconn

@@ -1,0 +1,172 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrHeld is what Claim returns when the service already has a supervisor.
+var ErrHeld = errors.New("already runs")
+
+// maxLast bounds the last words, in bytes.
+const maxLast = 1 << 20
+
+// Claim is the right to supervise a service, and the files that go with it.
+type Claim struct {
+	dir     *Dir
+	name    string
+	lock    *os.File
+	pidfile string
+	takenUp bool
+}
+
+// Claim takes the lock of a service. The error wraps ErrHeld where somebody
+// else has it. A claim ends with the process, or by Release.
+func (d *Dir) Claim(name string) (*Claim, error) {
+	c := &Claim{dir: d, name: name}
+	if err := c.take(); err != nil {
+		return nil, err
+	}
+	if err := d.remove(name + ".json"); err != nil {
+		return nil, errors.Join(err, c.Release(nil))
+	}
+	return c, nil
+}
+
+// TakenUp tells that an earlier supervisor of the service died without
+// releasing its claim.
+func (c *Claim) TakenUp() bool { return c.takenUp }
+
+// take opens and locks until what is locked is what has the name: the holder
+// before us removes the file while it still holds it.
+func (c *Claim) take() error {
+	for {
+		presence, _, err := c.dir.Presence(c.name)
+		if err != nil {
+			return err
+		}
+		c.takenUp = presence == Stale
+		f, err := c.dir.open(c.name+".lock", unix.O_RDWR|unix.O_CREAT)
+		if err != nil {
+			return fmt.Errorf("lock of %s: %w", c.name, err)
+		}
+		lk := unix.Flock_t{Type: unix.F_WRLCK}
+		err = unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lk)
+		if err == nil && c.dir.is(c.name+".lock", f) {
+			c.lock = f
+			return nil
+		}
+		f.Close()
+		if err == unix.EAGAIN || err == unix.EACCES {
+			return fmt.Errorf("%s %w", c.name, ErrHeld)
+		}
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", c.name, err)
+		}
+	}
+}
+
+func (d *Dir) is(name string, f *os.File) bool {
+	var a, b unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &a) == nil &&
+		unix.Fstatat(int(d.file.Fd()), name, &b, unix.AT_SYMLINK_NOFOLLOW) == nil &&
+		a.Ino == b.Ino && a.Dev == b.Dev
+}
+
+// WritePidfile writes the supervisor's pid to path, for people's kill -TERM;
+// nothing here ever reads it. The folder may be one that all can write, so
+// nothing is opened that is already there. Release removes the file.
+func (c *Claim) WritePidfile(path string) error {
+	if err := unlink(path); err != nil {
+		return fmt.Errorf("the supervisor's pidfile: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return fmt.Errorf("the supervisor's pidfile: %w", err)
+	}
+	c.pidfile = path
+	_, err = fmt.Fprintf(f, "%d\n", os.Getpid())
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("the supervisor's pidfile: %w", err)
+	}
+	return nil
+}
+
+// unlink is os.Remove that never removes a directory.
+func unlink(path string) error {
+	if err := unix.Unlink(path); err != nil && err != unix.ENOENT {
+		return &os.PathError{Op: "remove", Path: path, Err: err}
+	}
+	return nil
+}
+
+// Listen makes the control socket: a listening, non-blocking descriptor.
+func (c *Claim) Listen() (int, error) {
+	if err := c.dir.remove(c.name + ".sock"); err != nil {
+		return -1, err
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return -1, fmt.Errorf("control socket of %s: %w", c.name, err)
+	}
+	err = unix.Bind(fd, &unix.SockaddrUnix{Name: c.dir.at(c.name + ".sock")})
+	if err == nil {
+		err = unix.Listen(fd, 128)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("control socket of %s: %w", c.name, errors.Join(err, unix.Close(fd)))
+	}
+	return fd, nil
+}
+
+// Release puts everything away and leaves last, unless it is nil, for those
+// who ask later. The lock goes last: who gets it then finds nothing of ours.
+func (c *Claim) Release(last *Status) error {
+	var errs []error
+	if last != nil {
+		errs = append(errs, c.dir.writeLast(c.name, last))
+	}
+	if c.pidfile != "" {
+		errs = append(errs, unlink(c.pidfile))
+	}
+	errs = append(errs, c.dir.remove(c.name+".sock"), c.dir.remove(c.name+".lock"), c.lock.Close())
+	return errors.Join(errs...)
+}
+
+// writeLast writes the last words whole or not at all.
+func (d *Dir) writeLast(name string, s *Status) error {
+	tmp := "." + name + ".json"
+	if err := d.remove(tmp); err != nil {
+		return err
+	}
+	f, err := d.open(tmp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(Line(s))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, d.remove(tmp))
+	}
+	fd := int(d.file.Fd())
+	return unix.Renameat(fd, tmp, fd, name+".json")
+}
+
+// readLast reads the last words; there may be none, or none that can be read.
+func (d *Dir) readLast(name string) *Status {
+	s := Unsupervised(name)
+	f, err := d.open(name+".json", unix.O_RDONLY)
+	if err != nil {
+		return s
+	}
+	defer f.Close()
+	var last Status
+	if json.NewDecoder(io.LimitReader(f, maxLast)).Decode(&last) != nil || last.Name != name {
+		return s
+	}
+	return &last
+}

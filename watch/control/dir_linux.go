@@ -1,0 +1,124 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrUntrusted is what a runtime directory is refused with that others than
+// its owner, or we, could change.
+var ErrUntrusted = errors.New("not a safe runtime directory")
+
+// Dir is an open runtime directory. A service's name becomes a part of file
+// names in it: it must be none with a slash. All files are reached through the
+// descriptor that was checked, so nobody can exchange the directory later.
+type Dir struct {
+	path string
+	file *os.File
+}
+
+// OpenDir opens the runtime directory at path. A directory that does not
+// exist is an error that is fs.ErrNotExist; one that is a symbolic link, is
+// owned by somebody else or can be written by others wraps ErrUntrusted.
+func OpenDir(path string) (*Dir, error) {
+	fd, err := unix.Open(path, unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == unix.ENOTDIR || err == unix.ELOOP {
+		return nil, fmt.Errorf("%w: %s is a link or no directory; name another with --runtime-dir", ErrUntrusted, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("runtime directory: %w", &os.PathError{Op: "open", Path: path, Err: err})
+	}
+	d := &Dir{path, os.NewFile(uintptr(fd), path)}
+	if err := d.check(fd); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Dir) check(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("runtime directory %s: %w", d.path, err)
+	}
+	if uid := os.Geteuid(); int(st.Uid) != uid {
+		return fmt.Errorf("%w: %s belongs to uid %d, not to you (uid %d); name another with --runtime-dir", ErrUntrusted, d.path, st.Uid, uid)
+	}
+	if st.Mode&0o022 != 0 {
+		return fmt.Errorf("%w: %s can be written by others; chmod go-w it, or name another with --runtime-dir", ErrUntrusted, d.path)
+	}
+	return nil
+}
+
+// MakeDir is OpenDir that first makes the directory, for its owner alone, if
+// it does not exist.
+func MakeDir(path string) (*Dir, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("make the runtime directory's parent: %w", err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("make the runtime directory: %w", err)
+	}
+	return OpenDir(path)
+}
+
+// Close closes the directory.
+func (d *Dir) Close() error { return d.file.Close() }
+
+// at is a path to a file of the directory, whatever the directory's own path
+// has become, and short enough for a socket's address.
+func (d *Dir) at(name string) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", d.file.Fd(), name)
+}
+
+func (d *Dir) open(name string, flags int) (*os.File, error) {
+	fd, err := unix.Openat(int(d.file.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: filepath.Join(d.path, name), Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+func (d *Dir) remove(name string) error {
+	err := unix.Unlinkat(int(d.file.Fd()), name, 0)
+	if err != nil && err != unix.ENOENT {
+		return &os.PathError{Op: "remove", Path: filepath.Join(d.path, name), Err: err}
+	}
+	return nil
+}
+
+// Presence says whether a service has a supervisor.
+type Presence int
+
+const (
+	// Absent: there is none.
+	Absent Presence = iota
+	// Stale: there was one, and it died without putting its things away.
+	Stale
+	// Held: there is one.
+	Held
+)
+
+// Presence asks the kernel who holds the lock of a service. The pid is 0 where
+// nobody does, or where the holder lives in another pid namespace.
+func (d *Dir) Presence(name string) (Presence, int, error) {
+	f, err := d.open(name+".lock", unix.O_RDONLY)
+	if errors.Is(err, os.ErrNotExist) {
+		return Absent, 0, nil
+	}
+	if err != nil {
+		return Absent, 0, fmt.Errorf("lock of %s: %w", name, err)
+	}
+	defer f.Close()
+	lk := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lk); err != nil {
+		return Absent, 0, fmt.Errorf("lock of %s: %w", name, err)
+	}
+	if lk.Type == unix.F_UNLCK {
+		return Stale, 0, nil
+	}
+	return Held, max(int(lk.Pid), 0), nil
+}

@@ -1,0 +1,35 @@
+// Package watch is the supervisor: one epoll loop that starts programs, knows
+// every process that descends from them by the kernel's own word, and does
+// what watch/service decides.
+//
+// # The flow of a turn
+//
+// epoll_wait tells which descriptors are ready. Before any of them is served,
+// the loop catches up with all births (forks_linux.go). Then the rooms are
+// served by rank: outcomes of starts, deaths (pidfds), deadlines (timerfd),
+// signals (signalfd), the pidfile (inotify), clients (control socket). Each
+// turns what it reads into events; tell gives them to the service's Machine
+// and does the effects that it answers. What comes of an effect is an event of
+// a later turn.
+//
+// # The rooms
+//
+// Each mechanism of the kernel is touched in one file only:
+//
+//	loop_linux.go       epoll
+//	forks_linux.go      births by the proc connector, deaths by pidfds
+//	scan_linux.go       births by the children files, where the connector fails
+//	early_linux.go      births during a start, before its pid is known
+//	pidfd_linux.go      pidfd_open, pidfd_send_signal, waitid
+//	spawn_linux.go      fork and exec, on a clean thread
+//	signals_linux.go    signalfd
+//	subreaper_linux.go  PR_SET_CHILD_SUBREAPER
+//	wake_linux.go       eventfd
+//	pidfile_linux.go    the daemon's pidfile, by inotify
+//	control_linux.go    the control socket
+//	procfs_linux.go     /proc
+//
+// One goroutine, locked to its thread, owns all state, so there is no lock.
+// The only others are the spawner's, which hands outcomes over a channel, and
+// the one that sends signals on to the loop's thread.
+package watch

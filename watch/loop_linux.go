@@ -1,0 +1,112 @@
+package watch
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// rank orders the rooms within a turn. It matters: a daemon's fork must be
+// known before the death of its starter is acted on.
+type rank int
+
+const (
+	rankWake    rank = iota // what was spawned
+	rankPidfd               // who died
+	rankTimer               // what is due
+	rankSignal              // what we are asked by signals
+	rankPidfile             // what the daemon says of itself
+	rankControl             // what clients ask
+)
+
+// loop is one epoll set. Rooms put descriptors in; run calls them when they
+// are ready, in rank order.
+type loop struct {
+	fd    int
+	next  uint64
+	slots map[uint64]*slot
+}
+
+// slot is a descriptor in the loop. Its key is never used twice, so an event
+// for one that was taken out in the same turn finds nobody.
+type slot struct {
+	key   uint64
+	rank  rank
+	fd    int
+	ready func(events uint32)
+}
+
+func newLoop() (*loop, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	return &loop{fd: fd, slots: map[uint64]*slot{}}, nil
+}
+
+// add calls ready whenever one of events (EPOLLIN, EPOLLOUT) is there for fd.
+func (l *loop) add(r rank, fd int, events uint32, ready func(events uint32)) (*slot, error) {
+	l.next++
+	s := &slot{l.next, r, fd, ready}
+	if err := l.ctl(unix.EPOLL_CTL_ADD, s, events); err != nil {
+		return nil, err
+	}
+	l.slots[s.key] = s
+	return s, nil
+}
+
+// change waits for other events.
+func (l *loop) change(s *slot, events uint32) error {
+	return l.ctl(unix.EPOLL_CTL_MOD, s, events)
+}
+
+// remove takes a descriptor out; the caller closes it afterwards.
+func (l *loop) remove(s *slot) error {
+	delete(l.slots, s.key)
+	return l.ctl(unix.EPOLL_CTL_DEL, s, 0)
+}
+
+func (l *loop) ctl(op int, s *slot, events uint32) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(uint32(s.key)), Pad: int32(uint32(s.key >> 32))}
+	if err := unix.EpollCtl(l.fd, op, s.fd, &ev); err != nil {
+		return fmt.Errorf("epoll_ctl of descriptor %d: %w", s.fd, err)
+	}
+	return nil
+}
+
+// turn waits until something is ready, has first look first, and then calls
+// who is ready, by rank.
+func (l *loop) turn(first func() error) error {
+	var events [128]unix.EpollEvent
+	n, err := unix.EpollWait(l.fd, events[:], -1)
+	if err == unix.EINTR {
+		return nil
+	}
+	if err != nil {
+		return os.NewSyscallError("epoll_wait", err)
+	}
+	if err := first(); err != nil {
+		return err
+	}
+	ready := events[:n]
+	slices.SortStableFunc(ready, func(a, b unix.EpollEvent) int { return int(l.rankOf(a)) - int(l.rankOf(b)) })
+	for _, ev := range ready {
+		if s := l.slots[keyOf(ev)]; s != nil {
+			s.ready(ev.Events)
+		}
+	}
+	return nil
+}
+
+func keyOf(ev unix.EpollEvent) uint64 { return uint64(uint32(ev.Pad))<<32 | uint64(uint32(ev.Fd)) }
+
+func (l *loop) rankOf(ev unix.EpollEvent) rank {
+	if s := l.slots[keyOf(ev)]; s != nil {
+		return s.rank
+	}
+	return rankControl
+}
+
+func (l *loop) close() error { return unix.Close(l.fd) }

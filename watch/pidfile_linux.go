@@ -1,0 +1,103 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// pidfile is the room of a daemon's pidfile: its content is read whenever
+// inotify says that it may have changed. What it says is only ever a hint.
+type pidfile struct {
+	path string
+	fd   int // inotify
+}
+
+const pidfileEvents = unix.IN_CREATE | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO
+
+func newPidfile(path string) (*pidfile, error) {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("inotify_init1", err)
+	}
+	p := &pidfile{path, fd}
+	p.watch()
+	return p, nil
+}
+
+// watch watches the file's folder, or the nearest one above it that exists.
+func (p *pidfile) watch() {
+	for dir := filepath.Dir(p.path); ; dir = filepath.Dir(dir) {
+		if _, err := unix.InotifyAddWatch(p.fd, dir, pidfileEvents); err == nil || dir == filepath.Dir(dir) {
+			return
+		}
+	}
+}
+
+// drain empties the inotify queue; folders that came into being are watched.
+func (p *pidfile) drain() {
+	var buf [4096]byte
+	for {
+		if n, err := unix.Read(p.fd, buf[:]); n <= 0 || err != nil {
+			p.watch()
+			return
+		}
+	}
+}
+
+// read returns the pid in the file; the error is fs.ErrNotExist, or says what
+// is wrong with it.
+func (p *pidfile) read() (int, error) {
+	fd, err := unix.Open(p.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, &os.PathError{Op: "open", Path: p.path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), p.path)
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return 0, errors.Join(err, errors.New("is no regular file"))
+	}
+	b, err := io.ReadAll(io.LimitReader(f, pidfileSize))
+	if err != nil {
+		return 0, err
+	}
+	return parsePidfile(b)
+}
+
+// removeStale removes the file when the process it names is dead: many daemons
+// refuse to start beside their own. was is a pid that is known to have been
+// the daemon's, now dead, even if the number lives on. It tells whether it
+// did; the error says why a file that is there was left.
+func (p *pidfile) removeStale(was int) (removed bool, err error) {
+	pid, err := p.read()
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("pidfile %s %w: left alone", p.path, err)
+	}
+	if pid != was {
+		if err := isGone(pid); err != nil {
+			return false, fmt.Errorf("pidfile %s names pid %d, %w: left alone", p.path, pid, err)
+		}
+	}
+	return true, os.Remove(p.path)
+}
+
+// isGone returns nil when no process has the pid.
+func isGone(pid int) error {
+	fd, err := openPidfd(pid)
+	if err == nil {
+		return errors.Join(errors.New("which is no process of this service"), unix.Close(fd))
+	}
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	return err
+}
+
+func (p *pidfile) close() error { return unix.Close(p.fd) }

@@ -1,0 +1,39 @@
+package watch
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+var errStat = errors.New("not a line of /proc/PID/stat")
+
+// parseParent reads the parent's pid from /proc/PID/stat. The command in it is
+// the process's own words and may have anything in it, parentheses too.
+func parseParent(stat []byte) (int, error) {
+	i := bytes.LastIndexByte(stat, ')')
+	if i < 0 {
+		return 0, errStat
+	}
+	fields := bytes.Fields(stat[i+1:])
+	if len(fields) < 2 {
+		return 0, errStat
+	}
+	ppid, err := strconv.Atoi(string(fields[1]))
+	if err != nil || ppid < 0 {
+		return 0, errStat
+	}
+	return ppid, nil
+}
+
+// parseChildren reads /proc/PID/task/TID/children: pids with spaces between.
+func parseChildren(b []byte) []int {
+	var pids []int
+	for _, word := range strings.Fields(string(b)) {
+		if pid, err := strconv.Atoi(word); err == nil && pid > 0 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

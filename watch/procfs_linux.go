@@ -1,0 +1,57 @@
+package watch
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"respawner/watch/service"
+)
+
+// parentOf is the pid of a process's parent by /proc; 0 when it can't be told.
+func parentOf(pid int) int {
+	stat, err := readUpTo(fmt.Sprintf("/proc/%d/stat", pid), 4096)
+	if err != nil {
+		return 0
+	}
+	ppid, err := parseParent(stat)
+	if err != nil {
+		return 0
+	}
+	return ppid
+}
+
+// childrenOf are the children of all threads of a process (the kernel keeps
+// them by thread: fs/proc/array.c, CONFIG_PROC_CHILDREN, Linux 3.5). One that
+// comes or goes while they are read may be missing.
+func childrenOf(pid int) []int {
+	dir := fmt.Sprintf("/proc/%d/task", pid)
+	threads, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // it is gone, and its children are ours by now
+	}
+	var pids []int
+	for _, t := range threads {
+		if b, err := os.ReadFile(dir + "/" + t.Name() + "/children"); err == nil {
+			pids = append(pids, parseChildren(b)...)
+		}
+	}
+	return pids
+}
+
+// programOf is what a process runs; parts that can't be read stay empty.
+func programOf(pid int) service.Program {
+	file, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	args, _ := readUpTo(fmt.Sprintf("/proc/%d/cmdline", pid), 4096)
+	return service.Program{File: strings.TrimSuffix(file, " (deleted)"), Args: string(args)}
+}
+
+func readUpTo(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}

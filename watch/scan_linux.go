@@ -1,0 +1,45 @@
+package watch
+
+import "respawner/watch/service"
+
+// scan finds by the children files who is below us and not known yet: after
+// the kernel had to drop events, and always where there is no connector.
+// Parents come before their children.
+func (s *Supervisor) scan() {
+	for queue := []int{s.pid}; len(queue) > 0; queue = queue[1:] {
+		parent := queue[0]
+		for _, child := range childrenOf(parent) {
+			if s.procs[child] != nil || s.discover(parent, child) {
+				queue = append(queue, child)
+			}
+		}
+	}
+}
+
+// discover adds a process that a scan has found, and tells whether it did. One
+// that is being started is left to the spawner to tell.
+func (s *Supervisor) discover(parent, child int) bool {
+	u := s.units[0]
+	switch p := s.procs[parent]; {
+	case p != nil:
+		u = p.unit
+	case s.early.waiting():
+		return false
+	default:
+		parent = 0
+	}
+	s.adopt(u, parent, child, monotonic())
+	p := s.procs[child]
+	if p.pidfd < 0 {
+		return true
+	}
+	if !s.isOurs(child) { // dead meanwhile, and its pid given away
+		s.bury(p, service.Exit{})
+		return false
+	}
+	p.since = monotonic()
+	if program := programOf(child); program.File != "" && program != u.machine.Program(child) {
+		s.tell(u, service.Execed{PID: child, Program: program})
+	}
+	return true
+}

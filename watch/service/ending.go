@@ -1,0 +1,109 @@
+package service
+
+import (
+	"fmt"
+	"time"
+)
+
+// stop ends the service because somebody asked for it.
+func stop(m *Machine, now time.Time, _ Event) {
+	v := verdict{text: m.spec.Name + " was stopped"}
+	if m.state == Starting && m.restarts == 0 {
+		v.status, v.text = 1, m.spec.Name+" was stopped before it was up"
+	}
+	m.finish(now, v)
+}
+
+// finish ends the service for good.
+func (m *Machine) finish(now time.Time, v verdict) {
+	m.verdict = v
+	m.do(Disarm{TimerRespawn})
+	m.end(now, Stopping)
+}
+
+// giveUp ends the service as failed.
+func (m *Machine) giveUp(now time.Time, v verdict) {
+	m.warn("%s", v.text)
+	m.message = v.text
+	m.finish(now, v)
+}
+
+// crash ends what is left of the service, to start it again.
+func (m *Machine) crash(now time.Time, text string) {
+	if limit := m.spec.RespawnLimit; limit > 0 && m.restarts >= limit {
+		m.giveUp(now, verdict{true, 1, fmt.Sprintf("%s; gave up after %d restarts", text, m.restarts)})
+		return
+	}
+	m.message = text
+	m.respawn = now.Add(m.spec.RespawnDelay)
+	m.do(Arm{TimerRespawn, m.respawn})
+	m.end(now, Backoff)
+}
+
+// end begins to end the forest, unless that is already being done.
+func (m *Machine) end(now time.Time, s State) {
+	already := m.state == Backoff
+	m.enter(now, s)
+	m.main = nil
+	if !already {
+		m.do(Disarm{TimerSettle})
+		m.do(Arm{TimerKill, now.Add(m.spec.StopTimeout)})
+	}
+	endRest(m, now, nil)
+}
+
+// endRest asks what is left to end, from the top: each root is sent TERM when
+// it is one, so that a daemon can end its workers in its own order, and what
+// it leaves is asked in turn. When patience is over, all are killed.
+func endRest(m *Machine, now time.Time, _ Event) {
+	if m.forest.len() == 0 && !m.spawning {
+		m.ended(now)
+		return
+	}
+	for _, p := range m.forest.all() {
+		switch {
+		case m.hard && !p.killed:
+			p.killed = true
+			m.do(Kill{p.pid, true})
+		case !m.hard && !p.termed && p.isRoot():
+			p.termed = true
+			m.log("kill(child pid %d)", p.pid)
+			m.do(Kill{p.pid, false})
+		}
+	}
+}
+
+func dueEnding(m *Machine, now time.Time, ev Event) {
+	switch ev.(Due).Timer {
+	case TimerKill:
+		m.hard = true
+		m.warn("%s: pid %s still there after %v: killing", m.spec.Name, pids(m.forest.all()), m.spec.StopTimeout)
+		endRest(m, now, ev)
+	case TimerRespawn:
+		m.respawn = time.Time{}
+		if m.forest.len() == 0 {
+			m.ended(now)
+		}
+	}
+}
+
+// ended is reached when nobody is left.
+func (m *Machine) ended(now time.Time) {
+	m.do(Disarm{TimerKill})
+	switch {
+	case m.state == Stopping:
+		m.conclude(now)
+	case m.respawn.IsZero():
+		m.restarts++
+		m.start(now)
+	}
+}
+
+func (m *Machine) conclude(now time.Time) {
+	if m.verdict.failed {
+		m.enter(now, Failed)
+	} else {
+		m.enter(now, Stopped)
+	}
+	m.do(Done{m.verdict.status, m.verdict.text})
+}

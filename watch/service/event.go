@@ -1,0 +1,151 @@
+package service
+
+import "time"
+
+// Event is something that happened, told to Machine.Step.
+type Event interface{ kind() kind }
+
+// The events. A parent or reaper 0 is the supervisor itself.
+type (
+	// Start asks for the service to be started.
+	Start struct{}
+
+	// Stop asks for the service to be ended.
+	Stop struct{}
+
+	// Spawned answers Spawn: the program runs as PID.
+	Spawned struct {
+		Run     int
+		PID     int
+		Program Program
+	}
+
+	// SpawnFailed answers Spawn: nothing runs. Status is what a shell would
+	// return: 127 when the program was not found, 126 when it can't be
+	// executed, 1 for the rest; Text says why.
+	SpawnFailed struct {
+		Run    int
+		Status int
+		Text   string
+	}
+
+	// Forked tells of a new process of the forest.
+	Forked struct{ Parent, Child int }
+
+	// Execed tells that a process now runs another program, or the same anew.
+	Execed struct {
+		PID     int
+		Program Program
+	}
+
+	// Exited tells of the death of a process. Its children, if any, now
+	// belong to Reaper.
+	Exited struct {
+		PID    int
+		Exit   Exit
+		Reaper int
+	}
+
+	// Named tells that the pidfile names PID as the main process.
+	Named struct{ PID int }
+
+	// Due tells that a deadline set by Arm has passed.
+	Due struct{ Timer Timer }
+)
+
+type kind int
+
+const (
+	onStart kind = iota
+	onStop
+	onSpawned
+	onSpawnFailed
+	onForked
+	onExeced
+	onExited
+	onNamed
+	onDue
+	kinds
+)
+
+func (k kind) String() string {
+	return [...]string{"Start", "Stop", "Spawned", "SpawnFailed", "Forked", "Execed", "Exited", "Named", "Due"}[k]
+}
+
+func (Start) kind() kind       { return onStart }
+func (Stop) kind() kind        { return onStop }
+func (Spawned) kind() kind     { return onSpawned }
+func (SpawnFailed) kind() kind { return onSpawnFailed }
+func (Forked) kind() kind      { return onForked }
+func (Execed) kind() kind      { return onExeced }
+func (Exited) kind() kind      { return onExited }
+func (Named) kind() kind       { return onNamed }
+func (Due) kind() kind         { return onDue }
+
+// Timer names one of a service's deadlines; each is set at most once at a time.
+type Timer int
+
+const (
+	// TimerSettle ends a start.
+	TimerSettle Timer = iota
+	// TimerRespawn ends the wait before a restart.
+	TimerRespawn
+	// TimerKill ends the patience with processes that were asked to end.
+	TimerKill
+)
+
+func (t Timer) String() string { return [...]string{"settle", "respawn", "kill"}[t] }
+
+// Effect is something to be done by the caller of Machine.Step.
+type Effect interface{ effect() }
+
+// The effects.
+type (
+	// Spawn asks for the program to be started, after a pidfile that a dead
+	// process left was removed; answer with Spawned or SpawnFailed.
+	Spawn struct{ Run int }
+
+	// Kill asks for a process to be sent a signal: TERM (and CONT, so that a
+	// stopped one can heed it), or KILL when Hard.
+	Kill struct {
+		PID  int
+		Hard bool
+	}
+
+	// Arm sets a deadline, replacing an earlier one of that name.
+	Arm struct {
+		Timer Timer
+		At    time.Time
+	}
+
+	// Disarm takes a deadline back.
+	Disarm struct{ Timer Timer }
+
+	// Log asks for a line in the log.
+	Log struct {
+		Warn bool
+		Text string
+	}
+
+	// Up tells that the service came up, with its main process.
+	Up struct{ PID int }
+
+	// Retrying tells that a start did not come up, and that another follows.
+	Retrying struct{ Text string }
+
+	// Done tells that the service reached Stopped or Failed. Status is 0, or
+	// the exit status that says why it could not be kept running.
+	Done struct {
+		Status int
+		Text   string
+	}
+)
+
+func (Spawn) effect()    {}
+func (Kill) effect()     {}
+func (Arm) effect()      {}
+func (Disarm) effect()   {}
+func (Log) effect()      {}
+func (Up) effect()       {}
+func (Retrying) effect() {}
+func (Done) effect()     {}

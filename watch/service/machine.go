@@ -1,0 +1,244 @@
+package service
+
+import (
+	"fmt"
+	"time"
+)
+
+// State is where a service is, in systemd's sense of the words.
+type State int
+
+// The states of a service. Stopped and Failed are where it begins and ends.
+const (
+	Stopped  State = iota
+	Starting       // the program runs, but it is not settled which process is main
+	Running        // up
+	Stopping       // being ended
+	Backoff        // crashed: what is left is being ended, then a restart is due
+	Failed         // given up
+	states
+)
+
+func (s State) String() string {
+	return [...]string{"stopped", "starting", "running", "stopping", "backoff", "failed"}[s]
+}
+
+// Machine is the life of one service. It is not safe for concurrent use.
+type Machine struct {
+	spec   Spec
+	state  State
+	since  time.Time
+	forest forest
+
+	run      int   // the number of the last Spawn
+	spawning bool  // it has not been answered yet
+	starter  *proc // what it started, while that lives
+	program  Program
+
+	main     *proc // the main process; nil before up
+	named    int   // pid the pidfile names, 0 for none
+	followed bool  // the program did put itself into the background
+
+	settleBy time.Time // when a start is over, whatever comes and goes
+	respawn  time.Time // when the next start is due; zero once it is
+	hard     bool      // patience is over: KILL
+
+	verdict  verdict // what Stopping leads to
+	restarts int
+	lastExit LastExit
+	message  string
+
+	effects []Effect
+}
+
+// verdict is how a service ends: Stopped, or Failed with what Done says.
+type verdict struct {
+	failed bool
+	status int
+	text   string
+}
+
+// LastExit is the last end of a root, or of main.
+type LastExit struct {
+	PID  int // 0: none has ended yet
+	Exit Exit
+	At   time.Time
+}
+
+// New returns a stopped service.
+func New(spec Spec) *Machine { return &Machine{spec: spec} }
+
+type cell func(m *Machine, now time.Time, ev Event)
+
+// table is what each state does with each event. The forest itself is kept by
+// Step, before the state has its say.
+var table = [states][kinds]cell{
+	Stopped: {
+		onStart: begin, onStop: ignore, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
+		onExeced: ignore, onExited: ignore, onNamed: ignore, onDue: ignore,
+	},
+	Starting: {
+		onStart: ignore, onStop: stop, onSpawned: spawned, onSpawnFailed: spawnFailed, onForked: ignore,
+		onExeced: ignore, onExited: exitedStarting, onNamed: namedStarting, onDue: dueStarting,
+	},
+	Running: {
+		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
+		onExeced: ignore, onExited: exitedRunning, onNamed: namedRunning, onDue: ignore,
+	},
+	Stopping: {
+		onStart: ignore, onStop: ignore, onSpawned: endRest, onSpawnFailed: endRest, onForked: endRest,
+		onExeced: ignore, onExited: endRest, onNamed: ignore, onDue: dueEnding,
+	},
+	Backoff: {
+		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: endRest,
+		onExeced: ignore, onExited: endRest, onNamed: ignore, onDue: dueEnding,
+	},
+	Failed: {
+		onStart: begin, onStop: ignore, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
+		onExeced: ignore, onExited: ignore, onNamed: ignore, onDue: ignore,
+	},
+}
+
+func ignore(*Machine, time.Time, Event) {}
+
+// Step tells the machine what happened at now and returns what to do, in
+// order. The effects are valid until the next Step.
+func (m *Machine) Step(now time.Time, ev Event) []Effect {
+	m.effects = m.effects[:0]
+	if ev, ok := m.note(now, ev); ok {
+		table[m.state][ev.kind()](m, now, ev)
+	}
+	return m.effects
+}
+
+// note keeps the forest; it returns the event as the states see it, and
+// whether they see it at all: an event of another run, or about a process
+// that is not of the forest, ends here.
+func (m *Machine) note(now time.Time, ev Event) (Event, bool) {
+	switch ev := ev.(type) {
+	case Spawned:
+		return ev, m.answered(ev.Run) && m.noteSpawned(now, ev)
+	case SpawnFailed:
+		return ev, m.answered(ev.Run)
+	case Forked:
+		return ev, m.noteForked(now, ev)
+	case Execed:
+		return ev, m.noteExeced(now, ev)
+	case Exited:
+		return m.noteExited(now, ev)
+	}
+	return ev, true
+}
+
+func (m *Machine) answered(run int) bool {
+	ours := m.spawning && run == m.run
+	if ours {
+		m.spawning = false
+	}
+	return ours
+}
+
+func (m *Machine) noteSpawned(now time.Time, ev Spawned) bool {
+	m.starter = m.forest.add(ev.PID, 0, now)
+	m.starter.program, m.program = ev.Program, ev.Program
+	return true
+}
+
+// noteForked adds a process. One that is born a root (CLONE_PARENT) goes back
+// to the process that is main or will be.
+func (m *Machine) noteForked(now time.Time, ev Forked) bool {
+	if m.forest.procs[ev.Child] != nil {
+		return false
+	}
+	p := m.forest.add(ev.Child, ev.Parent, now)
+	if first := m.first(); p.isRoot() && first != nil {
+		p.founder, p.program = first.founder, first.program
+	}
+	return true
+}
+
+func (m *Machine) first() *proc {
+	if m.starter != nil {
+		return m.starter
+	}
+	return m.main
+}
+
+func (m *Machine) noteExeced(now time.Time, ev Execed) bool {
+	p := m.forest.procs[ev.PID]
+	if p == nil {
+		return false
+	}
+	if p == m.starter {
+		m.program = ev.Program // an interpreter's file is known only now
+	}
+	p.program, p.execed, p.born = ev.Program, p != m.starter, now
+	return true
+}
+
+// death is Exited as the states see it: with the process that is no more, and
+// what it was while it lived.
+type death struct {
+	Exited
+	proc    *proc
+	starter bool // it was the starter
+	root    bool
+	vital   bool // its crash is the service's crash
+	certain bool // there was no doubt which process is main
+}
+
+func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
+	p := m.forest.procs[ev.PID]
+	if p == nil {
+		return ev, false
+	}
+	d := death{ev, p, p == m.starter, p.isRoot(), m.vital(p), m.certain()}
+	if d.root || p == m.main {
+		m.lastExit = LastExit{ev.PID, ev.Exit, now}
+		m.log("proc %d %s", ev.PID, ev.Exit)
+	}
+	m.forest.remove(p, ev.Reaper)
+	if d.starter {
+		m.starter = nil
+	}
+	if m.named == p.pid {
+		m.named = 0
+	}
+	return d, true
+}
+
+// enter is the one door into a state.
+func (m *Machine) enter(now time.Time, s State) {
+	m.state, m.since = s, now
+}
+
+func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+func (m *Machine) log(format string, args ...any) {
+	m.do(Log{Text: fmt.Sprintf(format, args...)})
+}
+
+func (m *Machine) warn(format string, args ...any) {
+	m.do(Log{Warn: true, Text: fmt.Sprintf(format, args...)})
+}
+
+// Children are the children of a live process of the forest, oldest first.
+func (m *Machine) Children(pid int) []int {
+	p := m.forest.procs[pid]
+	if p == nil {
+		return nil
+	}
+	var out []int
+	for _, c := range sorted(p.children) {
+		out = append(out, c.pid)
+	}
+	return out
+}
+
+// Program is what a live process of the forest runs, as far as is known.
+func (m *Machine) Program(pid int) Program {
+	if p := m.forest.procs[pid]; p != nil {
+		return p.program
+	}
+	return Program{}
+}

@@ -1,0 +1,101 @@
+package service
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Follow says whether forks of the program are followed when it exits.
+type Follow int
+
+const (
+	// FollowAuto follows when the program exits with success and leaves a
+	// process that runs the same executable.
+	FollowAuto Follow = iota
+	// FollowOn follows whatever survives the program.
+	FollowOn
+	// FollowOff never does: the end of the program is the end of the service.
+	FollowOff
+)
+
+func (f Follow) String() string {
+	return [...]string{FollowAuto: "auto", FollowOn: "on", FollowOff: "off"}[f]
+}
+
+const (
+	// Settle is how long no root must come or go until a start is over. It
+	// delays "up" only; a baton that is handed over later counts as well.
+	Settle = 250 * time.Millisecond
+
+	// ForkWait is how long a start waits for a program that was said to put
+	// itself into the background to do so, and how long coming and going
+	// roots can draw a start out.
+	ForkWait = 5 * time.Second
+
+	// MinUptime is how long a process is young. A young root that exits with
+	// success and leaves children hands over to them; later its end is the
+	// service's end.
+	MinUptime = 10 * time.Second
+)
+
+// Spec is what is asked for: one service and its rules.
+type Spec struct {
+	// Name is what the service is called in messages.
+	Name string
+
+	// Follow is how forks are followed.
+	Follow Follow
+
+	// SuccessCodes are the exit statuses that are a normal end; none means 0.
+	SuccessCodes []int
+
+	// RespawnDelay is the wait between a crash and the next start, 0 or more.
+	RespawnDelay time.Duration
+
+	// RespawnLimit is how many restarts are allowed; 0 means any number.
+	RespawnLimit int
+
+	// StopTimeout is how long processes have between TERM and KILL.
+	StopTimeout time.Duration
+}
+
+func (s Spec) succeeded(e Exit) bool {
+	if !e.Known || e.Signal != 0 {
+		return false
+	}
+	if len(s.SuccessCodes) == 0 {
+		return e.Code == 0
+	}
+	return slices.Contains(s.SuccessCodes, e.Code)
+}
+
+// Exit is how a process ended.
+type Exit struct {
+	Known  bool // false: nobody could tell how
+	Code   int  // the exit status, when Signal is 0
+	Signal int  // the signal that killed it, 0 for none
+	Core   bool // it dumped core
+}
+
+// String is the end in the words of the log: "exited, status 1".
+func (e Exit) String() string {
+	switch {
+	case !e.Known:
+		return "ended, nobody knows how"
+	case e.Core:
+		return fmt.Sprintf("killed by signo %d, core dumped", e.Signal)
+	case e.Signal != 0:
+		return fmt.Sprintf("killed by signo %d", e.Signal)
+	default:
+		return fmt.Sprintf("exited, status %d", e.Code)
+	}
+}
+
+// Program tells what a process runs: the file (an opaque identity, equal for
+// equal files) and its arguments as they were at its exec. A fork runs its
+// parent's program.
+type Program struct {
+	File string
+	Args string
+}

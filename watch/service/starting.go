@@ -1,0 +1,170 @@
+package service
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// begin starts a service that is stopped.
+func begin(m *Machine, now time.Time, _ Event) {
+	m.verdict, m.message, m.restarts = verdict{}, "", 0
+	m.start(now)
+}
+
+func (m *Machine) start(now time.Time) {
+	m.enter(now, Starting)
+	m.run++
+	m.spawning, m.hard, m.followed = true, false, false
+	m.main, m.named = nil, 0
+	m.do(Spawn{m.run})
+}
+
+func spawned(m *Machine, now time.Time, ev Event) {
+	pid := ev.(Spawned).PID
+	if m.restarts == 0 {
+		m.log("%s started, pid %d", m.spec.Name, pid)
+	} else {
+		m.log("%s restarted(%d/%d), pid %d", m.spec.Name, m.restarts, m.spec.RespawnLimit, pid)
+	}
+	wait := Settle
+	if m.spec.Follow == FollowOn {
+		wait = ForkWait
+	}
+	m.settleBy = now.Add(ForkWait)
+	m.do(Arm{TimerSettle, now.Add(wait)})
+}
+
+// spawnFailed gives up at the first start, where it is a mistake of the
+// caller; later the program may be in the middle of an update.
+func spawnFailed(m *Machine, now time.Time, ev Event) {
+	e := ev.(SpawnFailed)
+	if m.restarts == 0 {
+		m.giveUp(now, verdict{true, e.Status, e.Text})
+		return
+	}
+	m.warn("%s restart failed: %s", m.spec.Name, e.Text)
+	m.crash(now, e.Text)
+}
+
+// exitedStarting sees a death before it is settled who is main.
+func exitedStarting(m *Machine, now time.Time, ev Event) {
+	d := ev.(death)
+	left := m.forest.all((*proc).isRoot)
+	switch {
+	case !d.root:
+	case d.starter && m.handsOver(d, left):
+		m.follow(now, d, left)
+	case d.starter || d.Exit.Signal != 0 || len(left) == 0:
+		m.endedStarting(now, d)
+	case m.starter == nil:
+		m.settleAgain(now)
+	}
+}
+
+// handsOver tells whether the starter put the program into the background and
+// left. One that was said to do so may exit as it likes, if only it leaves
+// something.
+func (m *Machine) handsOver(d death, left []*proc) bool {
+	if len(left) == 0 || !d.Exit.Known || d.Exit.Signal != 0 {
+		return false
+	}
+	return m.spec.Follow == FollowOn || m.spec.succeeded(d.Exit) && m.mayFollow(d.proc, left)
+}
+
+// mayFollow tells whether the end of p hands over to the heirs.
+func (m *Machine) mayFollow(p *proc, heirs []*proc) bool {
+	switch m.spec.Follow {
+	case FollowOn:
+		return len(heirs) > 0
+	case FollowAuto:
+		return m.forest.runs(heirs, p.program.File)
+	}
+	return false
+}
+
+// follow goes on with what the starter left behind.
+func (m *Machine) follow(now time.Time, d death, left []*proc) {
+	if !m.spec.succeeded(d.Exit) {
+		m.warn("%s: the program failed (%s) but left processes behind: following them", m.spec.Name, d.Exit)
+	}
+	m.noteFollowed(left)
+	m.settleBy = now.Add(ForkWait)
+	m.settleAgain(now)
+}
+
+func (m *Machine) noteFollowed(heirs []*proc) {
+	if m.followed {
+		return
+	}
+	m.followed = true
+	m.log("%s put itself into the background, following pid %s (%s)", m.spec.Name, pids(heirs), m.spec.Follow)
+}
+
+func (m *Machine) settleAgain(now time.Time) {
+	at := now.Add(Settle)
+	if at.After(m.settleBy) {
+		at = m.settleBy
+	}
+	m.do(Arm{TimerSettle, at})
+}
+
+// endedStarting ends a start that leads nowhere. The statuses 126 and 127 of a
+// first start are a shell's "can't be executed": trying again is of no use.
+func (m *Machine) endedStarting(now time.Time, d death) {
+	text := fmt.Sprintf("%s %s before it was up", m.spec.Name, d.Exit)
+	first := m.restarts == 0
+	switch {
+	case m.spec.succeeded(d.Exit):
+		m.finish(now, verdict{text: fmt.Sprintf("%s has ended normally (%s)", m.spec.Name, d.Exit)})
+	case first && (d.Exit.Code == 126 || d.Exit.Code == 127):
+		m.giveUp(now, verdict{true, d.Exit.Code, text})
+	default:
+		m.crash(now, text)
+		if first && m.state == Backoff {
+			m.do(Retrying{fmt.Sprintf("%s; trying again in %v", text, m.spec.RespawnDelay)})
+		}
+	}
+}
+
+// namedStarting settles a start at once: the daemon has said who it is. Before
+// the starter has left, that may be the pid from before the fork.
+func namedStarting(m *Machine, now time.Time, ev Event) {
+	if m.accept(ev.(Named)) && m.starter == nil {
+		m.settle(now)
+	}
+}
+
+func dueStarting(m *Machine, now time.Time, ev Event) {
+	if ev.(Due).Timer == TimerSettle {
+		m.settle(now)
+	}
+}
+
+// settle makes the service running, with the roots that stand now; a starter
+// that still lives is the one candidate, whatever it has put beside it.
+func (m *Machine) settle(now time.Time) {
+	founding := m.forest.all((*proc).isRoot)
+	if m.starter != nil {
+		founding = []*proc{m.starter}
+	}
+	if len(founding) == 0 {
+		return // not spawned yet
+	}
+	m.forest.found(founding)
+	m.enter(now, Running)
+	m.message = ""
+	m.elect()
+	m.do(Disarm{TimerSettle})
+	m.do(Up{m.main.pid})
+}
+
+func pids(ps []*proc) string {
+	var out []int
+	for _, p := range ps {
+		out = append(out, p.pid)
+	}
+	slices.Sort(out)
+	s := fmt.Sprint(out)
+	return s[1 : len(s)-1]
+}

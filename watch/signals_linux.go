@@ -1,0 +1,92 @@
+package watch
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// caught are the signals that mean something to a supervisor, and those that
+// must not kill it by accident.
+var caught = []unix.Signal{
+	unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP,
+	unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2,
+}
+
+// signals is the room of the signalfd.
+//
+// Go's runtime lets no thread keep these blocked but one that is locked and
+// blocks them itself, so a signal mostly lands elsewhere: os/signal catches
+// it there and it is sent on to the loop's thread, where it stays pending
+// until the signalfd takes it.
+type signals struct {
+	fd   int
+	all  chan os.Signal
+	mask unix.Sigset_t // the loop thread's mask before
+}
+
+// newSignals must be called on the loop's locked thread.
+func newSignals() (*signals, error) {
+	s := &signals{all: make(chan os.Signal, 64)}
+	var set unix.Sigset_t
+	for _, sig := range caught {
+		addSignal(&set, sig)
+	}
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &s.mask); err != nil {
+		return nil, os.NewSyscallError("sigmask", err)
+	}
+	var err error
+	if s.fd, err = unix.Signalfd(-1, &set, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK); err != nil {
+		return nil, os.NewSyscallError("signalfd", err)
+	}
+	for _, sig := range caught {
+		signal.Notify(s.all, sig)
+	}
+	go forward(s.all, os.Getpid(), unix.Gettid())
+	return s, nil
+}
+
+// forward sends what was caught to the loop's thread, until the channel is
+// closed. The thread lives as long as this room.
+func forward(from <-chan os.Signal, pid, tid int) {
+	for sig := range from {
+		if err := unix.Tgkill(pid, tid, sig.(unix.Signal)); err != nil {
+			panic(fmt.Sprintf("tgkill to our own thread: %v", err)) // it can't be gone
+		}
+	}
+}
+
+func addSignal(set *unix.Sigset_t, sig unix.Signal) {
+	bit := uint(sig) - 1
+	width := uint(unsafe.Sizeof(set.Val[0]) * 8)
+	set.Val[bit/width] |= 1 << (bit % width)
+}
+
+// read hands out the signals that are pending.
+func (s *signals) read(each func(sig unix.Signal, from int)) error {
+	for {
+		var info unix.SignalfdSiginfo
+		buf := (*[unsafe.Sizeof(info)]byte)(unsafe.Pointer(&info))
+		switch _, err := unix.Read(s.fd, buf[:]); err {
+		case nil:
+			each(unix.Signal(info.Signo), int(info.Pid))
+		case unix.EAGAIN:
+			return nil
+		default:
+			return os.NewSyscallError("read signalfd", err)
+		}
+	}
+}
+
+func (s *signals) close() error {
+	signal.Stop(s.all)
+	close(s.all)
+	err := unix.Close(s.fd)
+	if e := unix.PthreadSigmask(unix.SIG_SETMASK, &s.mask, nil); err == nil {
+		err = e
+	}
+	return err
+}

@@ -1,0 +1,131 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/service"
+)
+
+// Program is what is started.
+type Program struct {
+	// Path is the file, absolute or with a slash.
+	Path string
+	// Args are the arguments, the program's name (argv[0]) first.
+	Args []string
+	// Env is the environment, as NAME=value.
+	Env []string
+	// Files are its descriptors 0, 1 and 2; it gets no others.
+	Files [3]uintptr
+}
+
+// spawned is the outcome of a start.
+type spawned struct {
+	unit  *unit
+	run   int
+	pid   int
+	pidfd int
+	err   error
+}
+
+// spawner is the room that starts programs, on a thread of its own, whose
+// signal mask is empty: exec keeps the mask, and the loop's is not. There the
+// wait for the exec holds up nobody either.
+type spawner struct {
+	requests chan func() spawned
+	results  chan spawned
+	wake     *wake
+}
+
+// newSpawner makes room for as many starts under way as there are units.
+func newSpawner(units int) (*spawner, error) {
+	w, err := newWake()
+	if err != nil {
+		return nil, err
+	}
+	s := &spawner{make(chan func() spawned, units), make(chan spawned, units), w}
+	go s.work()
+	return s, nil
+}
+
+func (s *spawner) work() {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	var none unix.Sigset_t
+	err := os.NewSyscallError("sigmask", unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil))
+	for spawn := range s.requests {
+		out := spawn()
+		out.err = errors.Join(out.err, err)
+		s.results <- out
+		s.wake.call()
+	}
+	close(s.results)
+}
+
+// start has the program of u started; the result comes by way of the wake.
+func (s *spawner) start(u *unit, run int) {
+	s.requests <- func() spawned {
+		out := spawned{unit: u, run: run, pidfd: -1}
+		out.pid, out.pidfd, out.err = u.program.exec()
+		return out
+	}
+}
+
+// take returns a result, if there is one.
+func (s *spawner) take() (spawned, bool) {
+	select {
+	case out := <-s.results:
+		return out, true
+	default:
+		return spawned{}, false
+	}
+}
+
+func (s *spawner) close() error {
+	close(s.requests)
+	for out := range s.results {
+		_ = out // the loop has ended: nobody is left to be told
+	}
+	return s.wake.close()
+}
+
+// exec runs the program in a session of its own. Signals that Go has a
+// handler for get their default action back by the exec itself.
+func (p *Program) exec() (pid, pidfd int, err error) {
+	pidfd = -1
+	attr := &syscall.ProcAttr{
+		Env:   p.Env,
+		Files: p.Files[:],
+		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+	}
+	pid, err = syscall.ForkExec(p.Path, p.Args, attr)
+	if err != nil {
+		return 0, -1, fmt.Errorf("exec %s: %w", p.Path, err)
+	}
+	if pidfd < 0 { // before Linux 5.4; the child is ours, so its pid can't be another's
+		pidfd, err = unix.PidfdOpen(pid, 0)
+	}
+	return pid, pidfd, err
+}
+
+// failure tells why a program could not be started, in a user's words, with
+// the status that a shell would return.
+func (p *Program) failure(run int, err error) service.SpawnFailed {
+	f := service.SpawnFailed{Run: run, Status: 1, Text: err.Error()}
+	_, gone := os.Stat(p.Path)
+	switch {
+	case errors.Is(err, unix.ENOENT) && gone != nil:
+		f.Status, f.Text = 127, fmt.Sprintf("%s: no such program", p.Path)
+	case errors.Is(err, unix.ENOENT):
+		f.Status, f.Text = 126, fmt.Sprintf("%s: its interpreter (the #! line, or the loader) does not exist", p.Path)
+	case errors.Is(err, unix.EACCES):
+		f.Status, f.Text = 126, fmt.Sprintf("%s: not executable: permission denied", p.Path)
+	case errors.Is(err, unix.ENOEXEC):
+		f.Status, f.Text = 126, fmt.Sprintf("%s: not executable: neither a program for this machine nor a script with a #! line", p.Path)
+	}
+	return f
+}

@@ -1,0 +1,54 @@
+package watch
+
+import (
+	"slices"
+	"time"
+
+	"respawner/watch/control"
+	"respawner/watch/service"
+)
+
+// status is what a client is told of a service.
+func (s *Supervisor) status(u *unit) *control.Status {
+	snap := u.machine.Snapshot()
+	spec := u.config.Spec
+	out := &control.Status{
+		Name: u.name, State: snap.State.String(), Since: snap.Since, MainPID: snap.Main, SupervisorPID: s.pid,
+		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
+		Follow: spec.Follow.String(), Followed: snap.Followed, Tracking: "events", Resyncs: s.resyncs,
+		LastExit: lastExit(snap.LastExit), Message: snap.Message,
+	}
+	if s.conn == nil {
+		out.Tracking, out.TrackingReason = "scan", s.reason
+	}
+	if !snap.Respawn.IsZero() {
+		out.NextStart = &snap.Respawn
+	}
+	if out.Message == "" {
+		out.Message = u.note
+	}
+	for _, p := range snap.Procs {
+		out.PIDs = append(out.PIDs, p.PID)
+		out.Processes = append(out.Processes, s.process(p))
+	}
+	slices.Sort(out.PIDs)
+	return out
+}
+
+func (s *Supervisor) process(p service.Proc) control.Process {
+	if p.Parent == 0 {
+		p.Parent = s.pid
+	}
+	return control.Process{PID: p.PID, PPID: p.Parent, Role: p.Role.String()}
+}
+
+func lastExit(l service.LastExit) *control.Exit {
+	if l.PID == 0 {
+		return nil
+	}
+	e := &control.Exit{PID: l.PID, Code: l.Exit.Code, Signal: l.Exit.Signal, At: l.At.Round(time.Millisecond)}
+	if !l.Exit.Known {
+		e.Code, e.Signal = -1, -1
+	}
+	return e
+}

@@ -1,0 +1,188 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/service"
+)
+
+// tell tells a service what happened, and does what it answers.
+func (s *Supervisor) tell(u *unit, ev service.Event) {
+	for _, e := range u.machine.Step(time.Now(), ev) {
+		s.do(u, e)
+	}
+}
+
+// do does one effect. Nothing in it tells the service anything: what comes of
+// an effect is an event of a later turn.
+func (s *Supervisor) do(u *unit, e service.Effect) {
+	switch e := e.(type) {
+	case service.Spawn:
+		u.clearPidfile()
+		s.early.begin()
+		s.spawner.start(u, e.Run)
+	case service.Kill:
+		s.kill(u, e)
+	case service.Arm:
+		s.check(s.timers.Set(deadline{unit: u, timer: e.Timer}, e.At))
+	case service.Disarm:
+		s.check(s.timers.Clear(deadline{unit: u, timer: e.Timer}))
+	case service.Log:
+		u.say(e)
+	case service.Up:
+		u.report(Report{PID: e.PID})
+	case service.Retrying:
+		u.report(Report{Status: 1, Text: e.Text})
+	case service.Done:
+		u.outcome = &e
+		u.report(Report{Status: e.Status, Text: e.Text, Ended: true})
+		u.server.farewell()
+	}
+}
+
+func (u *unit) say(l service.Log) {
+	if l.Warn {
+		u.log.Warn(l.Text)
+	} else {
+		u.log.Info(l.Text)
+	}
+}
+
+// report tells the first outcome of a start.
+func (u *unit) report(r Report) {
+	if tell := u.config.Report; tell != nil {
+		u.config.Report = nil
+		tell(r)
+	}
+}
+
+// kill signals a process through its pidfd: TERM, with CONT after it for one
+// that is stopped, or KILL.
+func (s *Supervisor) kill(u *unit, k service.Kill) {
+	p := s.procs[k.PID]
+	if p != nil && p.pidfd < 0 {
+		s.buryGhosts() // it may have a pidfd now, or be dead
+		p = s.procs[k.PID]
+	}
+	if p == nil {
+		return
+	}
+	var err error
+	if k.Hard {
+		err = send(p.pidfd, unix.SIGKILL)
+	} else {
+		err = errors.Join(send(p.pidfd, unix.SIGTERM), send(p.pidfd, unix.SIGCONT))
+	}
+	if err != nil {
+		u.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.PID), "error", err)
+	}
+}
+
+// spawned takes the outcome of a start from the spawner, and then the events
+// that had to wait for it.
+func (s *Supervisor) spawned() {
+	s.spawner.wake.clear()
+	out, ok := s.spawner.take()
+	if !ok {
+		return
+	}
+	held, whole := s.early.end()
+	s.begun(out)
+	for _, ev := range held {
+		s.observe(ev)
+	}
+	if !whole || s.conn == nil {
+		s.scan()
+	}
+	s.buryGhosts()
+	s.check(s.reapRest())
+}
+
+func (s *Supervisor) begun(out spawned) {
+	u := out.unit
+	if out.err != nil {
+		s.tell(u, u.program.failure(out.run, out.err))
+		return
+	}
+	p := &process{pid: out.pid, unit: u, pidfd: -1, since: monotonic()}
+	s.procs[out.pid] = p
+	if err := s.watch(p, out.pidfd); err != nil {
+		s.ghosts = append(s.ghosts, p)
+		u.log.Warn(fmt.Sprintf("pid %d can't be watched for now", p.pid), "error", err)
+	}
+	s.tell(u, service.Spawned{Run: out.run, PID: out.pid, Program: programOf(out.pid)})
+}
+
+// makePidfile opens the room of the daemon's pidfile, if it has one.
+func (u *unit) makePidfile(s *Supervisor) func() error {
+	return func() (err error) {
+		if u.config.Pidfile == "" {
+			return nil
+		}
+		if u.pidfile, err = newPidfile(u.config.Pidfile); err != nil {
+			return err
+		}
+		_, err = s.loop.add(rankPidfile, u.pidfile.fd, unix.EPOLLIN, func(uint32) {
+			u.pidfile.drain()
+			s.named(u)
+		})
+		return err
+	}
+}
+
+// named reads the pidfile, which may have changed.
+func (s *Supervisor) named(u *unit) {
+	pid, err := u.pidfile.read()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return
+	case errors.Is(err, errPidfileEmpty): // for now
+		u.note = fmt.Sprintf("pidfile %s is empty: ignored", u.pidfile.path)
+	case err != nil:
+		u.noteOnce(fmt.Sprintf("pidfile %s %v: ignored", u.pidfile.path, err))
+	case s.procs[pid] == nil || s.procs[pid].unit != u:
+		u.noteOnce(fmt.Sprintf("pidfile %s names pid %d, which is no process of %s: ignored", u.pidfile.path, pid, u.name))
+	case pid != u.claimed:
+		u.note, u.claimed = "", pid
+		s.tell(u, service.Named{PID: pid})
+	}
+}
+
+// noteOnce tells what is wrong with the pidfile, once.
+func (u *unit) noteOnce(text string) {
+	if u.note != text {
+		u.note = text
+		u.log.Warn(text)
+	}
+}
+
+// clearPidfile makes way for a start.
+func (u *unit) clearPidfile() {
+	if u.pidfile == nil {
+		return
+	}
+	removed, err := u.pidfile.removeStale(u.claimed)
+	u.claimed, u.note = 0, ""
+	switch {
+	case err != nil:
+		u.noteOnce(err.Error())
+	case removed:
+		u.log.Info("removed the stale pidfile " + u.pidfile.path)
+	}
+}
+
+func (u *unit) close() error {
+	var errs []error
+	if u.pidfile != nil {
+		errs = append(errs, u.pidfile.close())
+	}
+	if u.server != nil {
+		errs = append(errs, u.server.close())
+	}
+	return errors.Join(errs...)
+}
