@@ -24,7 +24,7 @@ func (s *Supervisor) status(u *unit) *control.Status {
 	if !snap.Respawn.IsZero() {
 		out.NextStart = &snap.Respawn
 	}
-	if out.Message == "" {
+	if out.Message == "" && snap.Main != 0 {
 		out.Message = u.note
 	}
 	for _, p := range snap.Procs {

@@ -45,8 +45,8 @@ func (m *Machine) end(now time.Time, s State) {
 	already := m.state == Backoff
 	m.enter(now, s)
 	m.main = nil
-	if !already {
-		m.do(Disarm{TimerSettle})
+	m.do(Disarm{TimerSettle})
+	if !already && !m.empty() {
 		m.do(Arm{TimerKill, now.Add(m.spec.StopTimeout)})
 	}
 	endRest(m, now, nil)
@@ -56,7 +56,7 @@ func (m *Machine) end(now time.Time, s State) {
 // it is one, so that a daemon can end its workers in its own order, and what
 // it leaves is asked in turn. When patience is over, all are killed.
 func endRest(m *Machine, now time.Time, _ Event) {
-	if m.forest.len() == 0 && !m.spawning {
+	if m.empty() {
 		m.ended(now)
 		return
 	}
@@ -73,6 +73,9 @@ func endRest(m *Machine, now time.Time, _ Event) {
 	}
 }
 
+// empty tells whether nobody is left, nor about to be born by a start.
+func (m *Machine) empty() bool { return m.forest.len() == 0 && !m.spawning }
+
 func dueEnding(m *Machine, now time.Time, ev Event) {
 	switch ev.(Due).Timer {
 	case TimerKill:
@@ -81,7 +84,7 @@ func dueEnding(m *Machine, now time.Time, ev Event) {
 		endRest(m, now, ev)
 	case TimerRespawn:
 		m.respawn = time.Time{}
-		if m.forest.len() == 0 {
+		if m.empty() {
 			m.ended(now)
 		}
 	}

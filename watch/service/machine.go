@@ -194,7 +194,9 @@ func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 	}
 	d := death{ev, p, p == m.starter, p.isRoot(), m.vital(p), m.certain()}
 	if d.root || p == m.main {
-		m.lastExit = LastExit{ev.PID, ev.Exit, now}
+		if m.state != Backoff && (m.state != Stopping || p.founding) {
+			m.lastExit = LastExit{ev.PID, ev.Exit, now} // not what only had to be cleared away
+		}
 		m.log("proc %d %s", ev.PID, ev.Exit)
 	}
 	m.forest.remove(p, ev.Reaper)

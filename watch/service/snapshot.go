@@ -72,7 +72,7 @@ func (m *Machine) role(p *proc) Role {
 	switch {
 	case p == m.main:
 		return Main
-	case !p.isRoot() || m.state == Starting:
+	case !p.isRoot() || m.state != Running:
 		return Other
 	case p.founding:
 		return Root
