@@ -236,7 +236,7 @@ func (c *Conn) measure() error {
 	if err != nil {
 		return fmt.Errorf("procconn: %w", err)
 	}
-	c.capacity = bytes/leastCost + 1 // the kernel always takes one, and before 6.16 one that crosses the line
+	c.capacity = bytes/leastCost + 1 // the kernel always takes one, older ones also one that crosses the line
 	return nil
 }
 

@@ -24,10 +24,10 @@
 // An [Event] is a plain struct; which of its fields are set depends on its [Kind]. [Decode] makes one from a frame and is
 // pure, for those who get their frames elsewhere. Pids are those of the first pid namespace.
 //
-// Events are queued by the process they are about, at once, in the middle of what it does: Fork before the child first
-// runs, Exit before the parent can reap. So an event is in the queue before the system call that caused it returns.
-// Events of one CPU are in order; a process that moves between CPUs is in order too, but two processes on two CPUs
-// can be told in either order.
+// A process queues an event about itself or its child at once, in the middle of what it does, so an event that has
+// brought another about is received before it. Fork is queued before the child first runs (copy_process in
+// kernel/fork.c). Exit comes late (do_exit in kernel/exit.c): at that point the parent has already been told, and may have
+// reaped the process before we hear of it.
 //
 // An Exit event with PID == TGID means that the first thread has ended, not that the process has: other threads may go
 // on, and an exec by one of them revives the pid. To learn of the death of a process, use a pidfd.
@@ -38,6 +38,9 @@
 // ok=false, or for fairness some number of times. After [Conn.Capacity] calls everything has been seen that was queued
 // before the first, so when something else (a pidfd, a signal) asks for an answer that depends on the births so far,
 // drain that many and then answer.
+//
+// The descriptor is in the Go runtime's own epoll set too, which is how Receive waits; so an event may wake a thread of the
+// runtime besides that of the loop.
 //
 // An in-kernel filter for the socket (SO_ATTACH_FILTER, SO_ATTACH_BPF) goes on the same descriptor, after Dial: a filter
 // attached earlier would drop the acknowledgement. It has to pass the Comm events of our own process, or Probe
@@ -55,7 +58,7 @@
 // socket does neither, in any version: since 6.6 it frees what the kernel noted about the socket, but the count stays. A
 // count that is too high costs every fork on the machine some tens of nanoseconds, as the kernel makes the event and then
 // finds the group empty. A count that is too low silences every listener there is. Before 6.6 the count is anybody's to
-// lower, and 6.6.0 to 6.6.17 and 6.7.0 to 6.7.5 reset it to zero by themselves, so an IGNORE, however well it
-// balances our LISTEN, can make it negative and the next program's LISTEN futile. So Close only closes, as
-// the kernel would do for us if we were killed.
+// lower, and some kernels (6.6 before 6.6.18, 6.7 before 6.7.6) reset it to zero by themselves, so an IGNORE, however
+// well it balances our LISTEN, can make it negative and the next program's LISTEN futile. So Close only closes, as the
+// kernel would do for us if we were killed.
 package procconn

@@ -60,8 +60,9 @@ type Event struct {
 	TGID int // its process; of Fork the new one, or for a new thread the one it is part of
 
 	// ParentPID and ParentTGID are set for Fork, and since Linux 4.18 for Exit and Coredump. They are the parent as of the
-	// event: for a Fork with CLONE_PARENT or of a thread not the one that called clone(2), but that one's parent. The
-	// parent of an orphan's Exit is the reaper that has adopted it. 0 if the kernel does not say.
+	// event: for a Fork with CLONE_PARENT or of a thread not the one that called clone(2), but that one's parent; for an
+	// orphan's Exit the reaper that has adopted it. They are 0 for an Exit that was reaped first, as threads always are
+	// but the first.
 	ParentPID, ParentTGID int
 
 	ExitCode   uint32 // of Exit: the raw wait status, as in wait(2) and syscall.WaitStatus

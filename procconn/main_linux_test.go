@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 // child returns a command that runs the test binary in a role, with the given attributes.
 func child(name string, attr *syscall.SysProcAttr) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), role+"="+name)
+	cmd.Env = append(os.Environ(), role+"="+name, "GORACE=atexit_sleep_ms=0") // the race detector lets exits wait for 1 s
 	cmd.SysProcAttr = attr
 	return cmd
 }
@@ -72,6 +72,21 @@ func drain(t testing.TB, conn *procconn.Conn) (events []procconn.Event) {
 			return events
 		}
 		events = append(events, ev)
+	}
+}
+
+// untilExit returns all events up to the Exit of a process, which can come after we have reaped it.
+func untilExit(t testing.TB, conn *procconn.Conn, tgid int) (events []procconn.Event) {
+	t.Helper()
+	for {
+		ev, err := conn.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, ev)
+		if ev.Kind == procconn.Exit && ev.PID == tgid {
+			return events
+		}
 	}
 }
 

@@ -148,7 +148,7 @@ func FuzzQueue(f *testing.F) {
 // TestQueueAgainstModel is what FuzzQueue does, for a plain go test.
 func TestQueueAgainstModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 500 {
 		program := make([]byte, 3*random.IntN(100))
 		for i := range program {
 			program[i] = byte(random.Uint32())

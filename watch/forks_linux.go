@@ -23,10 +23,15 @@ func (s *Supervisor) connect() {
 		s.scanning(err)
 		return
 	}
-	if err := s.listen(conn); err != nil {
+	err = errors.Join(conn.SetReadBuffer(readBuffer), s.listen(conn))
+	if err != nil {
 		s.scanning(errors.Join(err, conn.Close()))
 	}
 }
+
+// readBuffer is asked for the connector's queue, in bytes: some thousand events
+// can wait there.
+const readBuffer = 1 << 20
 
 func (s *Supervisor) listen(conn *procconn.Conn) error {
 	raw, err := conn.SyscallConn()
@@ -279,6 +284,7 @@ func (s *Supervisor) reapRest() error {
 			return nil // it may be a start that failed; the spawner reaps that
 		default:
 			err = reapStranger(pid)
+			delete(s.strangers, pid)
 		}
 		if err != nil || s.procs[pid] != nil {
 			return err

@@ -9,10 +9,19 @@ func (s *Supervisor) scan() {
 	for queue := []int{s.pid}; len(queue) > 0; queue = queue[1:] {
 		parent := queue[0]
 		for _, child := range childrenOf(parent) {
-			if s.procs[child] != nil || s.discover(parent, child) {
+			if s.procs[child] != nil || !s.strangers[child] && s.discover(parent, child) {
 				queue = append(queue, child)
 			}
 		}
+	}
+}
+
+// noteStrangers remembers children that the process had before it became a
+// supervisor (exec by a shell with jobs): they are nobody's service.
+func (s *Supervisor) noteStrangers() {
+	s.strangers = map[int]bool{}
+	for _, pid := range childrenOf(s.pid) {
+		s.strangers[pid] = true
 	}
 }
 

@@ -29,6 +29,8 @@ type Supervisor struct {
 	ghosts []*process       // those without a pidfd
 	early  early
 
+	strangers map[int]bool // children of ours that are of no service
+
 	conn     *procconn.Conn // nil: the children files are scanned
 	connSlot *slot
 	reason   string // why there is no connector
@@ -136,6 +138,7 @@ func newSupervisor(c Config) (*Supervisor, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	s.noteStrangers()
 	s.connect()
 	return s, nil
 }

@@ -1,5 +1,3 @@
-// Respawner runs any program and keeps it running, above all programs that
-// put themselves into the background. See the package watch for how.
 package main
 
 import (

@@ -252,6 +252,8 @@ func (o *options) readPidfile(c *cli.Context) (err error) {
 func (o *options) readLog(c *cli.Context) (err error) {
 	where := c.String(flagLog)
 	switch {
+	case where == logStderr && !o.Foreground && c.Command.Name == "start":
+		err = usagef("--log stderr goes with -D: in the background there is no stderr")
 	case where == logSyslog || where == logStderr:
 		o.Log = where
 	case where != "":

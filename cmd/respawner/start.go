@@ -20,6 +20,9 @@ func start(o options) error {
 	if err != nil {
 		return err
 	}
+	if err := closeOnExec(); err != nil {
+		return err
+	}
 	if pipe := reportPipe(); pipe != nil {
 		return supervise(o, path, func(r report) { sendReport(pipe, r) })
 	}

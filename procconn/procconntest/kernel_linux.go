@@ -81,7 +81,7 @@ func (k *Kernel) SendRaw(frame []byte) {
 	switch {
 	case errors.Is(errno, unix.EAGAIN):
 		k.overflow.Store(true)
-	case errors.Is(errno, unix.EPIPE): // closed: the kernel has no listener
+	case errors.Is(errno, unix.EPIPE), errors.Is(errno, unix.ECONNRESET): // closed: the kernel has no listener
 	case err != nil, errno != nil:
 		k.t.Errorf("procconntest: send: %v", errors.Join(err, errno))
 	}

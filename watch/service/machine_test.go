@@ -233,7 +233,7 @@ func TestRandomLives(t *testing.T) {
 		seed = seed*6364136223846793005 + 1442695040888963407
 		return byte(seed >> 56)
 	}
-	for i := range 3000 {
+	for i := range 1000 {
 		w := newWorld(t, Follow(i%3))
 		for range 100 {
 			w.step(w.act(random(), random()))
@@ -261,7 +261,7 @@ func TestDiagram(t *testing.T) {
 func diagram(t *testing.T) string {
 	moves := map[[2]State]map[string]bool{}
 	seed := uint64(7)
-	for i := range 3000 {
+	for i := range 1000 {
 		w := newWorld(t, Follow(i%3))
 		for range 100 {
 			seed = seed*6364136223846793005 + 1442695040888963407

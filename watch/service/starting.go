@@ -147,6 +147,9 @@ func (m *Machine) settle(now time.Time) {
 	founding := m.forest.all((*proc).isRoot)
 	if m.starter != nil {
 		founding = []*proc{m.starter}
+		if m.spec.Follow == FollowOn {
+			m.log("%s has not put itself into the background yet: up as it is", m.spec.Name)
+		}
 	}
 	if len(founding) == 0 {
 		return // not spawned yet

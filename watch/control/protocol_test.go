@@ -1,0 +1,158 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseRequest(t *testing.T) {
+	tests := []struct {
+		line string
+		op   string // empty: refused
+		why  string
+	}{
+		{`{"v":1,"op":"status"}`, OpStatus, ""},
+		{`{"v":1,"op":"stop"}`, OpStop, ""},
+		{" {\"op\" : \"stop\", \"v\" : 1}\r", OpStop, ""},
+		{`{"v":1,"op":"status","later":{"field":[1]}}`, OpStatus, ""},
+		{`{"v":2,"op":"status"}`, "", "version 2, this supervisor speaks 1"},
+		{`{"op":"status"}`, "", "version 0"},
+		{`{"v":1}`, "", `unknown operation ""`},
+		{`{"v":1,"op":"STOP"}`, "", `unknown operation "STOP"`},
+		{`{"v":1,"op":"restart\n"}`, "", `unknown operation "restart\n"`},
+		{`{"v":"1","op":"stop"}`, "", "not a JSON object"},
+		{`{"v":1,"op":"stop"`, "", "not a JSON object"},
+		{`{"v":1,"op":"stop"}{"v":1,"op":"stop"}`, "", "not a JSON object"},
+		{`["stop"]`, "", "not a JSON object"},
+		{`null`, "", "bad request"},
+		{``, "", "not a JSON object"},
+		{"\x00\xff\xfe", "", "not a JSON object"},
+		{"GET / HTTP/1.1\r", "", "not a JSON object"},
+		{strings.Repeat("[", MaxRequest), "", "not a JSON object"},
+	}
+	for _, tt := range tests {
+		r, err := ParseRequest([]byte(tt.line))
+		switch {
+		case tt.op != "" && (err != nil || r.Op != tt.op || r.V != Version):
+			t.Errorf("%q: got %+v, %v; want %s", tt.line, r, err, tt.op)
+		case tt.op == "" && !errors.Is(err, ErrRequest):
+			t.Errorf("%q: got %+v, %v; want an ErrRequest", tt.line, r, err)
+		case tt.op == "" && (!strings.Contains(err.Error(), tt.why) || strings.Contains(err.Error(), "\n")):
+			t.Errorf("%q: got %q, want one line with %q", tt.line, err, tt.why)
+		}
+	}
+}
+
+// FuzzParseRequest: whatever comes over the socket is either one of the known
+// requests, that goes over the wire again as it came, or refused in one line.
+func FuzzParseRequest(f *testing.F) {
+	for _, seed := range []string{
+		`{"v":1,"op":"status"}`, `{"v":1,"op":"stop"}`, `{"v":1}`, `null`, `[]`, `{"v":1e0,"op":"stop"}`, `{"v":-1}`,
+		`{"v":1,"op":"\u0073top"}`, `{"V":1,"OP":"stop"}`, "{\"v\":1,\"op\":\"\xff\"}", `{"v":99999999999999999999}`, "\n", "",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := ParseRequest(line)
+		if err != nil {
+			if !errors.Is(err, ErrRequest) || strings.ContainsAny(err.Error(), "\n\r") {
+				t.Fatalf("%q: %q", line, err)
+			}
+			return
+		}
+		if r.V != Version || r.Op != OpStatus && r.Op != OpStop {
+			t.Fatalf("%q was taken for %+v", line, r)
+		}
+		if again, err := ParseRequest(bytes.TrimSuffix(Line(r), []byte("\n"))); err != nil || again != r {
+			t.Fatalf("%q: %+v came back as %+v, %v", line, r, again, err)
+		}
+	})
+}
+
+// full has a value in each field of the protocol that is not zero.
+func full() *Status {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000000, time.UTC)
+	return &Status{
+		Name: "x\n\"y\" <&>\u2028", State: "backoff", Since: at, MainPID: 7, SupervisorPID: 6, Restarts: 2,
+		RespawnLimit: 3, NextStart: &at, PIDs: []int{7, 9}, Processes: []Process{{7, 6, "main"}, {9, 7, ""}},
+		Follow: "on", Followed: true, Tracking: "scan", TrackingReason: "no connector", Resyncs: 4,
+		LastExit: &Exit{PID: 5, Code: 1, Signal: 9, At: at}, Message: "it crashed\nbadly",
+	}
+}
+
+func TestLineRoundTrip(t *testing.T) {
+	for v := reflect.ValueOf(full()).Elem(); ; {
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("full() leaves out %s: add it, and a value", v.Type().Field(i).Name)
+			}
+		}
+		break
+	}
+	for _, want := range []Reply{
+		{V: Version, Status: full()},
+		{V: Version, Error: "bad request:\nwith a second line"},
+		{V: Version, Status: Unsupervised("x")},
+		{},
+	} {
+		line := Line(want)
+		if n := bytes.Count(line, []byte("\n")); n != 1 || line[len(line)-1] != '\n' {
+			t.Errorf("%q is not one line", line)
+		}
+		var got Reply
+		if err := json.Unmarshal(line, &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q came back as %+v, %v", line, got, err)
+		}
+	}
+}
+
+// A JSON reader that wants arrays must not get null.
+func TestUnsupervisedHasEmptyLists(t *testing.T) {
+	line := string(Line(Unsupervised("x")))
+	for _, want := range []string{`"name":"x"`, `"state":"stopped"`, `"pids":[]`, `"processes":[]`, `"last_exit":null`} {
+		if !strings.Contains(line, want) {
+			t.Errorf("%s lacks %s", line, want)
+		}
+	}
+}
+
+func TestConversation(t *testing.T) {
+	tests := []struct {
+		answer string
+		want   string // of the error; empty: the status
+		eof    bool
+	}{
+		{answer: string(Line(Reply{V: 1, Status: full()}))},
+		{answer: `{"v":9,"status":{"name":"later"},"more":1}` + "\n"},
+		{answer: `{"v":1,"error":"no"}` + "\n", want: "the supervisor says: no"},
+		{answer: `{"v":1}` + "\n", want: "says nothing"},
+		{answer: "garbage\n", want: "the supervisor's answer"},
+		{answer: `{"v":1,"status":`, want: "EOF", eof: true},
+		{answer: "", want: "EOF", eof: true},
+	}
+	for _, tt := range tests {
+		var sent bytes.Buffer
+		c := converse(struct {
+			io.Reader
+			io.Writer
+		}{strings.NewReader(tt.answer), &sent})
+		if err := c.ask(OpStatus); err != nil || sent.String() != `{"v":1,"op":"status"}`+"\n" {
+			t.Errorf("sent %q, %v", sent.String(), err)
+		}
+		s, err := c.listen()
+		switch {
+		case tt.want == "" && (err != nil || s.Name == ""):
+			t.Errorf("%q: got %+v, %v", tt.answer, s, err)
+		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%q: got %+v, %v; want %q", tt.answer, s, err, tt.want)
+		case tt.eof != errors.Is(err, io.EOF):
+			t.Errorf("%q: got %v, which would not be tried again", tt.answer, err)
+		}
+	}
+}
