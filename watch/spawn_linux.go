@@ -21,7 +21,7 @@ type Program struct {
 	// Env is the environment, as NAME=value.
 	Env []string
 	// Files are its descriptors 0, 1 and 2; it gets no others.
-	Files [3]uintptr
+	Files [3]*os.File
 }
 
 // spawned is the outcome of a start.
@@ -99,7 +99,7 @@ func (p *Program) exec() (pid, pidfd int, err error) {
 	pidfd = -1
 	attr := &syscall.ProcAttr{
 		Env:   p.Env,
-		Files: p.Files[:],
+		Files: []uintptr{p.Files[0].Fd(), p.Files[1].Fd(), p.Files[2].Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	}
 	pid, err = syscall.ForkExec(p.Path, p.Args, attr)

@@ -144,13 +144,10 @@ func followOf(word string) service.Follow {
 
 // stdio is what the program gets as descriptors 0 to 2: it never reads, and
 // its output is seen in the foreground only.
-func stdio(foreground bool) ([3]uintptr, error) {
+func stdio(foreground bool) ([3]*os.File, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return [3]uintptr{}, err
-	}
 	if foreground {
-		return [3]uintptr{null.Fd(), os.Stdout.Fd(), os.Stderr.Fd()}, nil
+		return [3]*os.File{null, os.Stdout, os.Stderr}, err
 	}
-	return [3]uintptr{null.Fd(), null.Fd(), null.Fd()}, nil
+	return [3]*os.File{null, null, null}, err
 }
