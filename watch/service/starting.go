@@ -55,9 +55,12 @@ func exitedStarting(m *Machine, now time.Time, ev Event) {
 	case !d.root:
 	case d.starter && m.handsOver(d, left):
 		m.follow(now, d, left)
-	case d.starter || d.Exit.Signal != 0 || len(left) == 0:
+	case d.starter:
 		m.endedStarting(now, d)
-	case m.starter == nil:
+	case m.starter != nil:
+	case d.Exit.Signal != 0 || len(left) == 0:
+		m.endedStarting(now, d)
+	default:
 		m.settleAgain(now)
 	}
 }
