@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -60,9 +61,12 @@ func (s *Supervisor) scanning(why error) {
 }
 
 // catchUp learns of everything that was born until now. It comes first in
-// each turn, before anybody's death is acted on.
-func (s *Supervisor) catchUp() error {
-	switch overflowed, err := s.drain(); {
+// each turn, before anybody's death is acted on. What had to wait for that is
+// done then; where the queue could not be emptied, only what waited before.
+func (s *Supervisor) catchUp() {
+	ghosts, kills := len(s.ghosts), len(s.kills)
+	overflowed, err := s.drain()
+	switch {
 	case err != nil:
 		for _, u := range s.units {
 			u.log.Warn("the proc connector failed: going on by scanning", "error", err)
@@ -75,13 +79,17 @@ func (s *Supervisor) catchUp() error {
 	case s.conn == nil:
 		s.scan()
 	}
-	s.buryGhosts()
-	return nil
+	if s.emptied {
+		ghosts, kills = len(s.ghosts), len(s.kills)
+	}
+	s.buryGhosts(ghosts)
+	s.signal(kills)
 }
 
 // drain reads the connector until it is empty, or until at least all was read
 // that had been queued when it began: a storm must not hold up the turn.
 func (s *Supervisor) drain() (overflowed bool, err error) {
+	s.emptied = true
 	if s.conn == nil {
 		return false, nil
 	}
@@ -98,6 +106,7 @@ func (s *Supervisor) drain() (overflowed bool, err error) {
 			s.observe(ev)
 		}
 	}
+	s.emptied = false
 	return overflowed, nil
 }
 
@@ -142,9 +151,7 @@ func (s *Supervisor) isOurs(pid int) bool {
 	return parent == s.pid || s.procs[parent] != nil
 }
 
-// adopt adds a process to the forest. One that is dead and reaped already may
-// have children whose birth is still in the queue, so it stays until the
-// queue was emptied, as a ghost.
+// adopt adds a process to the forest.
 func (s *Supervisor) adopt(u *unit, parent, pid int, since time.Duration) {
 	p := &process{pid: pid, unit: u, pidfd: -1, since: since}
 	s.procs[pid] = p
@@ -152,53 +159,53 @@ func (s *Supervisor) adopt(u *unit, parent, pid int, since time.Duration) {
 	s.tell(u, service.Forked{Parent: parent, Child: pid})
 }
 
-// open gets a pidfd and has the loop watch it.
+// open gets a pidfd and has the loop watch it. A process that is dead and
+// reaped already may have children whose birth is still in the queue, so it
+// stays, as a ghost, until the queue was emptied. One for which there is no
+// descriptor is tried again.
 func (s *Supervisor) open(p *process) {
 	fd, err := openPidfd(p.pid)
 	if err == nil {
 		err = s.watch(p, fd)
 	}
-	if err != nil {
-		s.ghosts = append(s.ghosts, p)
+	if err == nil {
+		return
 	}
-	if err != nil && !errors.Is(err, errGone) {
+	s.ghosts = append(s.ghosts, p)
+	p.gone = errors.Is(err, errGone)
+	if !p.gone && !p.warned {
+		p.warned = true
 		p.unit.log.Warn(fmt.Sprintf("pid %d can't be watched for now", p.pid), "error", err)
 	}
 }
 
 // watch puts a process's pidfd into the loop; it owns the pidfd.
 func (s *Supervisor) watch(p *process, pidfd int) error {
-	slot, err := s.loop.add(rankPidfd, pidfd, unix.EPOLLIN, func(uint32) { s.died(p) })
+	p.pidfd = pidfd
+	err := s.unpark(p)
 	if err != nil {
-		return errors.Join(err, unix.Close(pidfd))
+		p.pidfd = -1
+		err = errors.Join(err, unix.Close(pidfd))
 	}
-	p.pidfd, p.slot = pidfd, slot
-	return nil
+	return err
 }
 
-// buryGhosts is called when the queue was emptied: who was dead before has no
-// children that we don't know. Others, for which there was no descriptor, are
-// tried again.
-func (s *Supervisor) buryGhosts() {
-	ghosts := s.ghosts
-	s.ghosts = nil
+// buryGhosts is called for the first n ghosts when all was read that was
+// queued when they were found: who was gone then has no children that we
+// don't know.
+func (s *Supervisor) buryGhosts(n int) {
+	ghosts := s.ghosts[:n]
+	s.ghosts = slices.Clone(s.ghosts[n:])
 	for _, p := range ghosts {
-		if s.procs[p.pid] != p {
-			continue
-		}
-		fd, err := openPidfd(p.pid)
 		switch {
-		case err == nil && !s.isOurs(p.pid):
-			s.bury(p, service.Exit{})
-			err = unix.Close(fd)
-		case err == nil:
-			err = s.watch(p, fd)
-		case errors.Is(err, errGone):
+		case s.procs[p.pid] != p || p.pidfd >= 0:
+		case p.gone:
 			s.bury(p, p.exit)
-			err = nil
-		}
-		if err != nil {
-			s.ghosts = append(s.ghosts, p)
+		default:
+			s.open(p)
+			if p.pidfd >= 0 && !s.isOurs(p.pid) { // it was gone, and its pid given away
+				s.bury(p, p.exit)
+			}
 		}
 	}
 }
@@ -214,10 +221,7 @@ func monotonic() time.Duration {
 
 // died acts on a death that the pidfd told.
 func (s *Supervisor) died(p *process) {
-	exit, err := p.exit, errNotOurs
-	if p.pidfd >= 0 {
-		exit, err = reap(p.pidfd)
-	}
+	exit, err := reap(p.pidfd)
 	switch {
 	case errors.Is(err, errNotEnded):
 		s.park(p)
@@ -230,16 +234,21 @@ func (s *Supervisor) died(p *process) {
 	s.bury(p, exit)
 }
 
-// park leaves a dead child, which a tracer holds, to the SIGCHLD that comes
-// when it lets go.
+// park takes a process out of the loop: one that is buried; or a dead child
+// that a tracer holds, until the SIGCHLD that comes when it lets go.
 func (s *Supervisor) park(p *process) {
-	if p.slot == nil {
-		return
-	}
-	if err := s.loop.remove(p.slot); err != nil {
-		p.unit.log.Warn(fmt.Sprintf("pid %d", p.pid), "error", err)
+	if p.slot != nil {
+		s.check(s.loop.remove(p.slot))
 	}
 	p.slot = nil
+}
+
+// unpark has the loop tell of a process again.
+func (s *Supervisor) unpark(p *process) (err error) {
+	if p.slot == nil && p.pidfd >= 0 {
+		p.slot, err = s.loop.add(rankPidfd, p.pidfd, unix.EPOLLIN, func(uint32) { s.died(p) })
+	}
+	return err
 }
 
 // bury takes a dead process out of the forest.
@@ -247,9 +256,7 @@ func (s *Supervisor) bury(p *process, exit service.Exit) {
 	delete(s.procs, p.pid)
 	s.park(p)
 	if p.pidfd >= 0 {
-		if err := unix.Close(p.pidfd); err != nil {
-			p.unit.log.Warn(fmt.Sprintf("pid %d", p.pid), "error", err)
-		}
+		s.check(unix.Close(p.pidfd))
 	}
 	s.tell(p.unit, service.Exited{PID: p.pid, Exit: exit, Reaper: s.reaper(p)})
 }
@@ -268,28 +275,30 @@ func (s *Supervisor) reaper(p *process) int {
 	return 0
 }
 
-// reapRest is called on SIGCHLD: children that died before they were ours, and
-// came to us as zombies, are known to nobody else.
+// reapRest is called at the end of a turn in which a SIGCHLD came: children
+// that died before they were ours, and came to us as zombies, are told by no
+// pidfd. It only looks for who is dead; a death that is newer than the turn
+// must not be acted on, for what the dead did last is not known yet.
 func (s *Supervisor) reapRest() error {
-	for {
+	for s.childDied {
 		pid, err := deadChild()
 		if err != nil || pid == 0 {
+			s.childDied = false
 			return err
 		}
-		p := s.procs[pid]
-		switch {
-		case p != nil:
-			s.died(p)
-		case s.early.waiting():
-			return nil // it may be a start that failed; the spawner reaps that
-		default:
-			err = reapStranger(pid)
-			delete(s.strangers, pid)
+		s.catchUp() // whoever is dead was born before: if it is ours, it is known now
+		if p := s.procs[pid]; p != nil {
+			return s.unpark(p) // its pidfd tells, in the next turn
 		}
-		if err != nil || s.procs[pid] != nil {
+		if s.early.waiting() {
+			return nil // it may be a start that failed; the spawner reaps that
+		}
+		delete(s.strangers, pid)
+		if err := reapStranger(pid); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 func reapStranger(pid int) error {

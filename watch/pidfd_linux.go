@@ -36,15 +36,10 @@ func send(pidfd int, sig unix.Signal) error {
 	return os.NewSyscallError("pidfd_send_signal", err)
 }
 
-// isDead tells whether the process has ended, reaped or not.
-func isDead(pidfd int) bool {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
-	return err == nil && n == 1
-}
-
 var (
 	errNotOurs  = errors.New("not our child")
 	errNotEnded = errors.New("not to be waited for yet")
+	errNoPidfd  = errors.New("there is no pidfd for it")
 )
 
 // reap takes the status of a dead child (waitid(P_PIDFD), Linux 5.4). The

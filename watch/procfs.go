@@ -37,3 +37,18 @@ func parseChildren(b []byte) []int {
 	}
 	return pids
 }
+
+// interpreter reads the #! line at the head of a script: the interpreter and,
+// as one word, what follows it. Nothing where there is none.
+func interpreter(head []byte) []string {
+	line, found := bytes.CutPrefix(head, []byte("#!"))
+	if !found {
+		return nil
+	}
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	name, arg, _ := strings.Cut(strings.TrimSpace(string(line)), " ")
+	if arg = strings.TrimSpace(arg); arg != "" {
+		return []string{name, arg}
+	}
+	return []string{name}
+}

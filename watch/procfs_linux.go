@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"respawner/watch/service"
@@ -45,6 +46,20 @@ func programOf(pid int) service.Program {
 	file, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	args, _ := readUpTo(fmt.Sprintf("/proc/%d/cmdline", pid), 4096)
 	return service.Program{File: strings.TrimSuffix(file, " (deleted)"), Args: string(args)}
+}
+
+// programFrom is what programOf would tell of a process that was just started
+// from p, and may be gone already.
+func programFrom(p *Program) service.Program {
+	file, args := p.Path, p.Args
+	head, err := readUpTo(p.Path, 256)
+	if words := interpreter(head); err == nil && len(words) > 0 {
+		file, args = words[0], append(append(words, p.Path), p.Args[1:]...)
+	}
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		file = real
+	}
+	return service.Program{File: file, Args: strings.Join(args, "\x00") + "\x00"}
 }
 
 func readUpTo(path string, limit int64) ([]byte, error) {

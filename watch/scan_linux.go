@@ -9,8 +9,12 @@ func (s *Supervisor) scan() {
 	for queue := []int{s.pid}; len(queue) > 0; queue = queue[1:] {
 		parent := queue[0]
 		for _, child := range childrenOf(parent) {
-			if s.procs[child] != nil || !s.strangers[child] && s.discover(parent, child) {
-				queue = append(queue, child)
+			if s.procs[child] == nil && (s.strangers[child] || !s.discover(parent, child)) {
+				continue
+			}
+			queue = append(queue, child)
+			if parent == s.pid {
+				s.lookAt(s.procs[child])
 			}
 		}
 	}
@@ -47,8 +51,12 @@ func (s *Supervisor) discover(parent, child int) bool {
 		return false
 	}
 	p.since = monotonic()
-	if program := programOf(child); program.File != "" && program != u.machine.Program(child) {
-		s.tell(u, service.Execed{PID: child, Program: program})
-	}
 	return true
+}
+
+// lookAt finds out whether a root runs another program by now.
+func (s *Supervisor) lookAt(p *process) {
+	if program := programOf(p.pid); program.File != "" && program != p.unit.machine.Program(p.pid) {
+		s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
+	}
 }

@@ -27,12 +27,15 @@ type Supervisor struct {
 
 	procs  map[int]*process // all live processes of all services
 	ghosts []*process       // those without a pidfd
+	kills  []kill           // signals that wait to be sent
 	early  early
 
 	strangers map[int]bool // children of ours that are of no service
+	childDied bool         // somebody may wait to be reaped that no pidfd tells of
 
 	conn     *procconn.Conn // nil: the children files are scanned
 	connSlot *slot
+	emptied  bool   // its queue was empty when it was last read
 	reason   string // why there is no connector
 	resyncs  int
 }
@@ -53,11 +56,13 @@ type unit struct {
 
 // process is a live process of a service.
 type process struct {
-	pid   int
-	unit  *unit
-	pidfd int   // -1: none yet
-	slot  *slot // nil: not in the loop
-	exit  service.Exit
+	pid    int
+	unit   *unit
+	pidfd  int   // -1: none yet
+	slot   *slot // nil: not in the loop
+	exit   service.Exit
+	gone   bool // dead and reaped before it could be opened
+	warned bool // that it can't be watched
 
 	// since is when it was known to live: the time of its fork's event, or of
 	// the scan that found it.
@@ -101,6 +106,10 @@ func Run(c Config) (Result, error) {
 	}
 	for err == nil && !s.done() {
 		err = s.loop.turn(s.catchUp)
+		s.check(s.reapRest())
+		if s.emptied {
+			s.signal(len(s.kills))
+		}
 	}
 	result := s.result(s.units[0])
 	return result, errors.Join(err, s.close())
@@ -197,7 +206,7 @@ func (s *Supervisor) due(d deadline) {
 func (s *Supervisor) signalled(sig unix.Signal, from int) {
 	switch sig {
 	case unix.SIGCHLD:
-		s.check(s.reapRest())
+		s.childDied = true
 	case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
 		s.stop()
 	case unix.SIGHUP:

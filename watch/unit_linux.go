@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +28,9 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 		s.early.begin()
 		s.spawner.start(u, e.Run)
 	case service.Kill:
-		s.kill(u, e)
+		if p := s.procs[e.PID]; p != nil {
+			s.kills = append(s.kills, kill{p, e.Hard})
+		}
 	case service.Arm:
 		s.check(s.timers.Set(deadline{unit: u, timer: e.Timer}, e.At))
 	case service.Disarm:
@@ -61,26 +64,37 @@ func (u *unit) report(r Report) {
 	}
 }
 
-// kill signals a process through its pidfd: TERM, with CONT after it for one
-// that is stopped, or KILL.
-func (s *Supervisor) kill(u *unit, k service.Kill) {
-	p := s.procs[k.PID]
-	if p != nil && p.pidfd < 0 {
-		s.buryGhosts() // it may have a pidfd now, or be dead
-		p = s.procs[k.PID]
+// kill is a signal that is to be sent to a process.
+type kill struct {
+	p    *process
+	hard bool
+}
+
+// signal sends the first n signals that wait. They wait because a pidfd may
+// have been opened too late, on a stranger that got the pid: the birth of that
+// one is then still in the queue.
+func (s *Supervisor) signal(n int) {
+	kills := s.kills[:n]
+	s.kills = slices.Clone(s.kills[n:])
+	for _, k := range kills {
+		if s.procs[k.p.pid] != k.p || k.p.gone {
+			continue // dead
+		}
+		if err := k.send(); err != nil {
+			k.p.unit.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.pid), "error", err)
+		}
 	}
-	if p == nil {
-		return
+}
+
+// send sends TERM, with CONT after it for a process that is stopped, or KILL.
+func (k kill) send() error {
+	switch {
+	case k.p.pidfd < 0:
+		return errNoPidfd // never by the bare pid
+	case k.hard:
+		return send(k.p.pidfd, unix.SIGKILL)
 	}
-	var err error
-	if k.Hard {
-		err = send(p.pidfd, unix.SIGKILL)
-	} else {
-		err = errors.Join(send(p.pidfd, unix.SIGTERM), send(p.pidfd, unix.SIGCONT))
-	}
-	if err != nil {
-		u.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.PID), "error", err)
-	}
+	return errors.Join(send(k.p.pidfd, unix.SIGTERM), send(k.p.pidfd, unix.SIGCONT))
 }
 
 // spawned takes the outcome of a start from the spawner, and then the events
@@ -96,11 +110,11 @@ func (s *Supervisor) spawned() {
 	for _, ev := range held {
 		s.observe(ev)
 	}
-	if !whole || s.conn == nil {
+	if !whole {
 		s.scan()
 	}
-	s.buryGhosts()
-	s.check(s.reapRest())
+	s.catchUp()
+	s.childDied = true // perhaps one that was passed over while it could have been the program
 }
 
 func (s *Supervisor) begun(out spawned) {
@@ -112,10 +126,13 @@ func (s *Supervisor) begun(out spawned) {
 	p := &process{pid: out.pid, unit: u, pidfd: -1, since: monotonic()}
 	s.procs[out.pid] = p
 	if err := s.watch(p, out.pidfd); err != nil {
-		s.ghosts = append(s.ghosts, p)
-		u.log.Warn(fmt.Sprintf("pid %d can't be watched for now", p.pid), "error", err)
+		s.open(p)
 	}
-	s.tell(u, service.Spawned{Run: out.run, PID: out.pid, Program: programOf(out.pid)})
+	program := programOf(out.pid)
+	if program.File == "" {
+		program = programFrom(&u.program)
+	}
+	s.tell(u, service.Spawned{Run: out.run, PID: out.pid, Program: program})
 }
 
 // makePidfile opens the room of the daemon's pidfile, if it has one.

@@ -27,7 +27,7 @@ func start(o options) error {
 		return supervise(o, path, func(r report) { sendReport(pipe, r) })
 	}
 	if o.Foreground {
-		return supervise(o, path, nil)
+		return supervise(o, path, sayAlready)
 	}
 	if o.Log == logSyslog && !syslogAvailable() {
 		fmt.Fprintln(os.Stderr, "respawner: no syslog here, so messages are lost: --log FILE keeps them")
@@ -66,6 +66,17 @@ func lookUp(program string) (string, error) {
 type report struct {
 	Status int    `json:"status"`
 	Text   string `json:"text"`
+
+	// Already tells that the service ran before, and nothing was started.
+	Already bool `json:"already,omitempty"`
+}
+
+// sayAlready is all that a start in the foreground reports: the rest is in the
+// log, and its output is the program's.
+func sayAlready(r report) {
+	if r.Already {
+		fmt.Println(printable(r.Text))
+	}
 }
 
 // backgroundEnv tells the supervisor in the background that descriptor 3 is

@@ -5,25 +5,21 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 
 	"respawner/watch"
 	"respawner/watch/control"
 	"respawner/watch/service"
 )
 
-// supervise is the supervisor: it returns when the service has ended. tell, if
-// not nil, gets its first report.
+// supervise is the supervisor: it returns when the service has ended. tell
+// gets its first report.
 func supervise(o options, path string, tell func(report)) error {
-	told := false
-	once := func(r report) {
-		if !told && tell != nil {
-			tell(r)
-		}
-		told = true
-	}
-	err := superviseLogged(o, path, once)
+	var once sync.Once
+	first := func(r report) { once.Do(func() { tell(r) }) }
+	err := superviseLogged(o, path, first)
 	if err != nil {
-		once(report{exitCode(err), err.Error()})
+		first(report{Status: exitCode(err), Text: err.Error()})
 	}
 	return err
 }
@@ -55,7 +51,7 @@ func superviseClaimed(o options, path string, log *slog.Logger, tell func(report
 		log.Warn(o.Name + ": an earlier supervisor died; its lock was taken over, processes of it may still run")
 	}
 	if err := claim.WritePidfile(o.supervisorPidfile(o.Name)); err != nil {
-		log.Warn(o.Name+": going on without it", "error", err)
+		return errors.Join(err, claim.Release(nil))
 	}
 	last, err := superviseHeld(o, path, claim, log, tell)
 	if e := claim.Release(last); e != nil {
@@ -78,7 +74,7 @@ func alreadyRuns(dir *control.Dir, name string, tell func(report)) error {
 	if s.MainPID == 0 {
 		text = fmt.Sprintf("%s is already supervised, state %s", name, s.State)
 	}
-	tell(report{0, text})
+	tell(report{Text: text, Already: true})
 	return nil
 }
 
@@ -107,9 +103,9 @@ func superviseHeld(o options, path string, claim *control.Claim, log *slog.Logge
 
 func announce(name string, r watch.Report) report {
 	if r.PID != 0 {
-		return report{0, fmt.Sprintf("%s is running, main pid %d", name, r.PID)}
+		return report{Text: fmt.Sprintf("%s is running, main pid %d", name, r.PID)}
 	}
-	return report{r.Status, r.Text}
+	return report{Status: r.Status, Text: r.Text}
 }
 
 // said is empty for a text that the user has already read in the log.

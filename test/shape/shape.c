@@ -1,0 +1,350 @@
+/*
+ * shape: a program that comes up in the shape asked for, and tells the truth
+ * about itself in a journal, so that a test knows it without the supervisor.
+ *
+ *	shape SHAPE JOURNAL [OPTION...]
+ *	shape unclean PROGRAM [ARGS...]
+ *
+ * Every process of interest appends one line to JOURNAL when it stands:
+ * "start PID" for each run, "main PID" for the true daemon, "helper PID" and
+ * so on for the others. All of them exit 0 on TERM unless told otherwise.
+ * A helper runs another executable: the copy of this one named shape-helper.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *journal;
+static pid_t starter;
+
+static struct {
+	const char *pidfile; /* the daemon writes its pid here */
+	int late;            /* that many ms after it stands */
+	int empty;           /* and is there, empty, before (with late) */
+	int refuse;          /* do not start beside an old pidfile */
+	int code;            /* exit status on TERM */
+	int linger;          /* late-starter: ms until the starter exits */
+} option = {.linger = 1000};
+
+/* ---- small tools ---- */
+
+static _Noreturn void die(const char *what)
+{
+	perror(what);
+	_exit(99);
+}
+
+static void sleep_ms(int ms) { usleep(ms * 1000); }
+
+/* note appends "WHO PID" to the journal by a single write. */
+static void note(const char *who)
+{
+	char line[64];
+	int n = snprintf(line, sizeof line, "%s %d\n", who, (int)getpid());
+	int fd = open(journal, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+
+	if (fd == -1 || write(fd, line, n) != n)
+		die(journal);
+	close(fd);
+}
+
+/* put_pidfile writes our pid, or nothing yet, when a pidfile is wanted. */
+static void put_pidfile(int empty)
+{
+	FILE *f = option.pidfile ? fopen(option.pidfile, "we") : NULL;
+
+	if (!option.pidfile)
+		return;
+	if (!f || (!empty && fprintf(f, "%d\n", (int)getpid()) < 0) || fclose(f))
+		die(option.pidfile);
+}
+
+/* child forks a process that lives the given life in a session of its own,
+ * and then exits 0. */
+static void child(void (*life)(void))
+{
+	pid_t pid = fork();
+
+	if (pid == -1)
+		die("fork");
+	if (pid == 0) {
+		setsid();
+		life();
+		_exit(0);
+	}
+}
+
+/* ---- lives ---- */
+
+static void on_term(int sig)
+{
+	(void)sig;
+	if (option.pidfile)
+		unlink(option.pidfile);
+	_exit(option.code);
+}
+
+/* stand lives until a signal ends it; nobody outlives a broken test run by
+ * more than five minutes. */
+static _Noreturn void stand(const char *who)
+{
+	alarm(300);
+	note(who);
+	if (option.late) {
+		sleep_ms(option.late);
+		put_pidfile(0);
+	}
+	for (;;)
+		pause();
+}
+
+/* serve stands, with a pidfile if wanted, and ends well on TERM. */
+static _Noreturn void serve(const char *who)
+{
+	struct sigaction term = {.sa_handler = on_term};
+
+	sigaction(SIGTERM, &term, NULL);
+	if (!option.late || option.empty)
+		put_pidfile(option.empty);
+	stand(who);
+}
+
+static void daemon_life(void) { serve("main"); }
+static void middle_life(void) { child(daemon_life); }
+
+/* late_middle_life forks the daemon 100 ms after the starter has gone. */
+static void late_middle_life(void)
+{
+	while (getppid() == starter)
+		sleep_ms(1);
+	sleep_ms(100);
+	child(daemon_life);
+}
+
+static void ignoring_life(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	stand("escapee");
+}
+
+static void escaping_life(void) { child(ignoring_life); }
+static void short_life(void) { sleep_ms(50); }
+
+static void first_life(void)
+{
+	option.pidfile = NULL;
+	serve("first");
+}
+
+static void second_life(void) { serve("second"); }
+
+/* spawn_helper runs shape-helper in a session of its own; it has been exec'ed
+ * when this returns. */
+static void spawn_helper(const char *kind)
+{
+	char path[PATH_MAX];
+	char *argv[] = {path, (char *)kind, (char *)journal, NULL};
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 8);
+	posix_spawnattr_t attr;
+	pid_t pid;
+
+	if (n == -1)
+		die("/proc/self/exe");
+	strcpy(path + n, "-helper");
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID);
+	errno = posix_spawn(&pid, path, NULL, &attr, argv, environ);
+	if (errno)
+		die(path);
+}
+
+/* ---- shapes: what the started program does; returning is exit(0) ---- */
+
+static void foreground(void) { serve("main"); }
+
+static void stubborn(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	stand("main");
+}
+
+static void single_fork(void) { child(daemon_life); }
+static void double_fork(void) { child(middle_life); }
+
+static void late_starter(void)
+{
+	child(middle_life);
+	sleep_ms(option.linger);
+}
+
+static void late_middle(void) { child(late_middle_life); }
+
+static void helper_before(void)
+{
+	spawn_helper("helper");
+	child(daemon_life);
+}
+
+static void helper_after(void)
+{
+	child(daemon_life);
+	spawn_helper("helper");
+}
+
+static void helper_brief(void)
+{
+	child(daemon_life);
+	spawn_helper("brief");
+}
+
+static void daemon_with_helper_life(void)
+{
+	spawn_helper("helper");
+	serve("main");
+}
+
+static void helper_child(void) { child(daemon_with_helper_life); }
+
+static void starter_fails(void)
+{
+	child(daemon_life);
+	_exit(3);
+}
+
+static void launcher(void)
+{
+	child(short_life);
+	wait(NULL);
+}
+
+static void escapees(void)
+{
+	for (int i = 0; i < 3; i++)
+		child(escaping_life);
+	serve("main");
+}
+
+/* clone_parent makes a daemon that is its creator's sibling, not its child. */
+static void clone_parent(void)
+{
+	long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == -1)
+		die("clone");
+	if (pid == 0) {
+		setsid();
+		daemon_life();
+	}
+}
+
+/* twins are two daemons that nobody can tell apart; a pidfile names the second. */
+static void twins(void)
+{
+	child(first_life);
+	child(second_life);
+}
+
+/* what shape-helper does */
+static void helper(void) { serve("helper"); }
+
+static void brief(void)
+{
+	note("helper");
+	sleep_ms(1000);
+}
+
+/* ---- the rest ---- */
+
+/* unclean execs a program with signals ignored and blocked and descriptors
+ * open, as a careless parent would. */
+static void unclean(char **argv)
+{
+	sigset_t set;
+
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigfillset(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (int fd = 3; fd < 12; fd++)
+		dup2(STDIN_FILENO, fd);
+	execvp(argv[0], argv);
+	die(argv[0]);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} shapes[] = {
+	{"foreground", foreground},
+	{"stubborn", stubborn},
+	{"single-fork", single_fork},
+	{"double-fork", double_fork},
+	{"late-starter", late_starter},
+	{"late-middle", late_middle},
+	{"helper-before", helper_before},
+	{"helper-after", helper_after},
+	{"helper-brief", helper_brief},
+	{"helper-child", helper_child},
+	{"starter-fails", starter_fails},
+	{"launcher", launcher},
+	{"escapees", escapees},
+	{"clone-parent", clone_parent},
+	{"twins", twins},
+	{"helper", helper},
+	{"brief", brief},
+};
+
+static void read_option(const char *arg)
+{
+	if (sscanf(arg, "late=%d", &option.late) == 1 ||
+	    sscanf(arg, "exit=%d", &option.code) == 1 ||
+	    sscanf(arg, "linger=%d", &option.linger) == 1)
+		return;
+	if (!strncmp(arg, "pidfile=", 8))
+		option.pidfile = arg + 8;
+	else if (!strcmp(arg, "empty"))
+		option.empty = 1;
+	else if (!strcmp(arg, "refuse"))
+		option.refuse = 1;
+	else
+		fprintf(stderr, "shape: what is %s?\n", arg), _exit(98);
+}
+
+/* begin is every start's first act. */
+static void begin(void)
+{
+	note("start");
+	if (option.refuse && access(option.pidfile, F_OK) == 0)
+		_exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 3)
+		return 98;
+	if (!strcmp(argv[1], "unclean"))
+		unclean(argv + 2);
+	journal = argv[2];
+	starter = getpid();
+	for (int i = 3; i < argc; i++)
+		read_option(argv[i]);
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+		if (strcmp(argv[1], shapes[i].name))
+			continue;
+		if (shapes[i].run != helper && shapes[i].run != brief)
+			begin();
+		shapes[i].run();
+		return 0;
+	}
+	return 98;
+}
