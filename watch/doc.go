@@ -5,7 +5,7 @@
 // # The flow of a turn
 //
 // epoll_wait tells which descriptors are ready. Before any of them is served,
-// the loop catches up with all births (forks_linux.go). Then the rooms are
+// the loop catches up with all births (connector_linux.go). Then the rooms are
 // served by rank: outcomes of starts, deaths (pidfds), deadlines (timerfd),
 // signals (signalfd), the pidfile (inotify), clients (control socket). Each
 // turns what it reads into events; tell gives them to the service's Machine
@@ -17,9 +17,10 @@
 // Each mechanism of the kernel is touched in one file only:
 //
 //	loop_linux.go       epoll
-//	forks_linux.go      births by the proc connector, deaths by pidfds
+//	connector_linux.go  births by the proc connector
 //	scan_linux.go       births by the children files, where the connector fails
 //	early_linux.go      births during a start, before its pid is known
+//	process_linux.go    the live processes, and their deaths by pidfds
 //	pidfd_linux.go      pidfd_open, pidfd_send_signal, waitid
 //	spawn_linux.go      fork and exec, on a clean thread
 //	signals_linux.go    signalfd

@@ -54,21 +54,6 @@ type unit struct {
 	outcome *service.Done
 }
 
-// process is a live process of a service.
-type process struct {
-	pid    int
-	unit   *unit
-	pidfd  int   // -1: none yet
-	slot   *slot // nil: not in the loop
-	exit   service.Exit
-	gone   bool // dead and reaped before it could be opened
-	warned bool // that it can't be watched
-
-	// since is when it was known to live: the time of its fork's event, or of
-	// the scan that found it.
-	since time.Duration
-}
-
 // deadline names a timer of the supervisor: one of a service, of a client, or
 // of a control socket.
 type deadline struct {
