@@ -48,7 +48,7 @@ var (
 func reap(pidfd int) (service.Exit, error) {
 	info, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG)
 	switch {
-	case err == unix.ECHILD:
+	case errors.Is(err, unix.ECHILD):
 		return service.Exit{}, errNotOurs
 	case err != nil:
 		return service.Exit{}, os.NewSyscallError("waitid", err)
@@ -62,7 +62,7 @@ func reap(pidfd int) (service.Exit, error) {
 // only looks.
 func deadChild() (int, error) {
 	info, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
-	if err == unix.ECHILD {
+	if errors.Is(err, unix.ECHILD) {
 		return 0, nil
 	}
 	if err != nil {

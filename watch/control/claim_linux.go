@@ -62,7 +62,7 @@ func (c *Claim) take() error {
 			return nil
 		}
 		f.Close()
-		if err == unix.EAGAIN || err == unix.EACCES {
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 			return fmt.Errorf("%s %w", c.name, ErrHeld)
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -147,7 +148,7 @@ func (d *Dir) converse(name string, say func(c *conversation, pid int) error) er
 }
 
 func silent(name string, err error) error {
-	if e, ok := err.(net.Error); ok && e.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("%s: %w", name, ErrSilent)
 	}
 	return fmt.Errorf("%s: %w", name, err)

@@ -94,11 +94,11 @@ func (d *Dir) remove(name string) error {
 type Presence int
 
 const (
-	// Absent: there is none.
+	// Absent says that there is none.
 	Absent Presence = iota
-	// Stale: there was one, and it died without putting its things away.
+	// Stale says that there was one, and that it died without putting its things away.
 	Stale
-	// Held: there is one.
+	// Held says that there is one.
 	Held
 )
 

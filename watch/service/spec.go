@@ -78,6 +78,12 @@ type Exit struct {
 	Core   bool // it dumped core
 }
 
+// broke tells whether a signal ended the process that is no usual request to
+// end: HUP, INT, PIPE and TERM are.
+func (e Exit) broke() bool {
+	return e.Signal != 0 && !slices.Contains([]int{1, 2, 13, 15}, e.Signal)
+}
+
 // String is the end in the words of the log: "exited, status 1".
 func (e Exit) String() string {
 	switch {

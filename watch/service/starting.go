@@ -58,7 +58,7 @@ func exitedStarting(m *Machine, now time.Time, ev Event) {
 	case d.starter:
 		m.endedStarting(now, d)
 	case m.starter != nil:
-	case d.Exit.Signal != 0 || len(left) == 0:
+	case d.Exit.broke() || len(left) == 0:
 		m.endedStarting(now, d)
 	default:
 		m.settleAgain(now)
