@@ -24,7 +24,7 @@ func TestCleanChild(t *testing.T) {
 			cmd.Args = append([]string{shape, "unclean", respawner}, cmd.Args[1:]...)
 			cmd.Path, cmd.Dir = shape, s.dir
 			if where == "foreground" {
-				defer launch(t, cmd).code()
+				launch(t, cmd)
 			} else if r := finish(t, cmd); r.code != 0 {
 				t.Fatalf("start: %v", r)
 			}

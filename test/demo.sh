@@ -66,7 +66,7 @@ wait_until() {
 }
 
 # is_alive asks for a process that is no zombie.
-is_alive() { grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"; }
+is_alive() { grep -qs '^State:[[:space:]][^ZX]' "/proc/$1/status"; }
 
 # install_lighttpd fetches it where that is possible, without it being started
 # by the package.

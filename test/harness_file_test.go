@@ -83,10 +83,7 @@ func (f textFile) await(limit time.Duration, ok func(text string) bool) bool {
 // awaitChange asks anew with each change in a folder.
 func awaitChange(t *testing.T, dir string, limit time.Duration, ok func() bool) bool {
 	t.Helper()
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		t.Fatalf("inotify: %v", err)
-	}
+	fd := inotify(t)
 	changes := os.NewFile(uintptr(fd), "inotify")
 	defer changes.Close()
 	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_CREATE|unix.IN_MODIFY|unix.IN_MOVED_TO); err != nil {
@@ -103,4 +100,19 @@ func awaitChange(t *testing.T, dir string, limit time.Duration, ok func() bool) 
 			return ok()
 		}
 	}
+}
+
+// inotify is a new inotify descriptor. A user has 128 of them, which may all
+// be taken for a moment by tests of other packages.
+func inotify(t *testing.T) (fd int) {
+	t.Helper()
+	eventually(t, "a free inotify instance", func() bool {
+		var err error
+		fd, err = unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+		if err != nil && err != unix.EMFILE {
+			t.Fatalf("inotify: %v", err)
+		}
+		return err == nil
+	})
+	return fd
 }

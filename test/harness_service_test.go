@@ -197,7 +197,7 @@ func (s *service) waitState(state string) (st status) {
 	s.t.Helper()
 	eventually(s.t, s.name+" "+state, func() bool {
 		st = s.status()
-		if state == "running" && st.SupervisorPID == 0 {
+		if state == "running" && st.SupervisorPID == 0 && st.LastExit != nil {
 			s.t.Fatalf("nobody is left to make it run: %+v", st)
 		}
 		return st.State == state

@@ -9,22 +9,20 @@ import "testing"
 func TestSeedSingle(t *testing.T) {
 	t.Parallel()
 	s := newService(t, mock(t, "single.sh"), "1", "0.5")
-	st := s.start("-t", "0.5")
+	s.tell("start", "-t", "0.5")
 	for run, restarted := range []string{`restarted\(1/0\)`, `restarted\(2/0\)`, `restarted\(3/0\)`} {
 		s.log.waitFor(`proc \d+ exited, status 1\b`, run+1)
 		s.log.waitFor(restarted, 1)
 	}
 	s.program = "single.sh"
 	s.stop()
+	s.mustNotRun("stopped")
 	s.log.inOrder(
-		`command: start single\.sh`, `single\.sh started, pid \d+`, `exited, status 1\b`,
+		`started \(pid \d+\), command: start single\.sh`, `single\.sh started, pid \d+`, `exited, status 1\b`,
 		`restarted\(1/0\), pid \d+`, `exited, status 1\b`,
 		`restarted\(2/0\), pid \d+`, `exited, status 1\b`,
 		`restarted\(3/0\), pid \d+`, `stopped`,
 	)
-	if alive(st.SupervisorPID) {
-		t.Error("the supervisor is still there")
-	}
 }
 
 // It ends well: respawner ends as well, without a restart.
@@ -38,8 +36,11 @@ func TestSeedSingleEndsWell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t, mock(t, "single.sh"), test.status, "1")
-			st := s.start("-t", "0", "-e", test.success)
-			end := s.waitEnd(st, "stopped")
+			if r := s.tell("start", "-t", "0", "-e", test.success); r.code != 0 {
+				t.Errorf("start: %v", r)
+			}
+			s.waitGone()
+			end := s.mustNotRun("stopped")
 			if end.Restarts != 0 || end.LastExit == nil || end.LastExit.Code != number(test.status) {
 				t.Errorf("restarts %d, last exit %+v", end.Restarts, end.LastExit)
 			}
@@ -52,8 +53,9 @@ func TestSeedSingleEndsWell(t *testing.T) {
 func TestSeedSingleFailsWithStatusZero(t *testing.T) {
 	t.Parallel()
 	s := newService(t, mock(t, "single.sh"), "0", "1")
-	st := s.start("-t", "0.1", "-n", "1", "-e", "7")
-	end := s.waitEnd(st, "failed")
+	s.tell("start", "-t", "0.1", "-n", "1", "-e", "7")
+	s.waitGone()
+	end := s.mustNotRun("failed")
 	if end.Restarts != 1 || end.LastExit == nil || end.LastExit.Code != 0 {
 		t.Errorf("restarts %d, last exit %+v", end.Restarts, end.LastExit)
 	}

@@ -14,17 +14,19 @@ import (
 // inotify says that it may have changed. What it says is only ever a hint.
 type pidfile struct {
 	path string
-	fd   int // inotify
+	fd   int // inotify, -1 where there is none
 }
 
 const pidfileEvents = unix.IN_CREATE | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO
 
+// newPidfile returns the room; with an error it is one that sees no changes.
 func newPidfile(path string) (*pidfile, error) {
+	p := &pidfile{path, -1}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return nil, os.NewSyscallError("inotify_init1", err)
+		return p, os.NewSyscallError("inotify_init1", err)
 	}
-	p := &pidfile{path, fd}
+	p.fd = fd
 	p.watch()
 	return p, nil
 }
@@ -100,4 +102,9 @@ func isGone(pid int) error {
 	return err
 }
 
-func (p *pidfile) close() error { return unix.Close(p.fd) }
+func (p *pidfile) close() error {
+	if p.fd < 0 {
+		return nil
+	}
+	return unix.Close(p.fd)
+}

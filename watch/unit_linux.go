@@ -142,7 +142,8 @@ func (u *unit) makePidfile(s *Supervisor) func() error {
 			return nil
 		}
 		if u.pidfile, err = newPidfile(u.config.Pidfile); err != nil {
-			return err
+			u.log.Warn("what the pidfile "+u.config.Pidfile+" will say is not seen", "error", err)
+			return nil
 		}
 		_, err = s.loop.add(rankPidfile, u.pidfile.fd, unix.EPOLLIN, func(uint32) {
 			u.pidfile.drain()

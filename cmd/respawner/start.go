@@ -91,7 +91,11 @@ func startBackground() error {
 		return fmt.Errorf("go to the background: %w", err)
 	}
 	defer r.Close()
-	cmd := exec.Command("/proc/self/exe")
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("go to the background: %w", err)
+	}
+	cmd := exec.Command(self)
 	cmd.Args = os.Args
 	cmd.Env = append(os.Environ(), backgroundEnv+"=3")
 	cmd.ExtraFiles = []*os.File{w}

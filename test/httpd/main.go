@@ -108,7 +108,9 @@ func serve(listen string, ready *os.File) error {
 	server := http.Server{Handler: http.HandlerFunc(answer), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-stop
-		server.Close()
+		if err := server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "httpd:", err)
+		}
 	}()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -126,12 +128,11 @@ func fetch(url string) error {
 	if err != nil {
 		return err
 	}
-	defer r.Body.Close()
-	if r.StatusCode != http.StatusOK {
-		return errors.New(r.Status)
-	}
 	_, err = io.Copy(os.Stdout, r.Body)
-	return err
+	if r.StatusCode != http.StatusOK {
+		err = errors.Join(err, errors.New(r.Status))
+	}
+	return errors.Join(err, r.Body.Close())
 }
 
 func printFree() error {

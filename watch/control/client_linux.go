@@ -105,11 +105,7 @@ func (d *Dir) tidy(name string) error {
 // talk connects to the supervisor of name, if there is one, and has the
 // conversation; it begins again when the supervisor changes under it.
 func (d *Dir) talk(name string, say func(c *conversation, pid int) error) (Presence, error) {
-	changes, err := d.watch()
-	if err != nil {
-		return Absent, err
-	}
-	defer unix.Close(changes)
+	changes := -1
 	for end := time.Now().Add(Patience); ; {
 		err := d.converse(name, say)
 		if err == nil {
@@ -125,7 +121,12 @@ func (d *Dir) talk(name string, say func(c *conversation, pid int) error) (Prese
 		if time.Now().After(end) {
 			return Held, fmt.Errorf("%s: %w: its pid is %d; kill -TERM it if it hangs", name, ErrSilent, pid)
 		}
-		if err := wait(changes, time.Until(end)); err != nil {
+		if changes >= 0 {
+			err = wait(changes, time.Until(end))
+		} else if changes, err = d.watch(); err == nil { // then look once more
+			defer unix.Close(changes)
+		}
+		if err != nil {
 			return Held, err
 		}
 	}
