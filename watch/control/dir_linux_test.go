@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 )
 
 func TestOpenDir(t *testing.T) {
-	const nobody = 65534
+	other := os.Geteuid() + 65534
 	tests := []struct {
 		name string
 		make func(path string) error
@@ -32,8 +33,8 @@ func TestOpenDir(t *testing.T) {
 		{"world-writable", func(p string) error { return chmodded(p, 0o702) }, ErrUntrusted, "can be written by others"},
 		{"sticky like /tmp", func(p string) error { return chmodded(p, 0o777|fs.ModeSticky) }, ErrUntrusted, "can be written by others"},
 		{"another's", func(p string) error {
-			return errors.Join(os.Mkdir(p, 0o700), os.Chown(p, nobody, nobody))
-		}, ErrUntrusted, "belongs to uid 65534, not to you"},
+			return errors.Join(os.Mkdir(p, 0o700), os.Chown(p, other, other))
+		}, ErrUntrusted, fmt.Sprintf("belongs to uid %d, not to you", other)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

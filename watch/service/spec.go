@@ -78,10 +78,14 @@ type Exit struct {
 	Core   bool // it dumped core
 }
 
-// broke tells whether a signal ended the process that is no usual request to
-// end: HUP, INT, PIPE and TERM are.
+// faults are the signals that nobody sends as a request: KILL, and those that
+// dump core by default: QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ, SYS.
+var faults = []int{9, 3, 4, 5, 6, 7, 8, 11, 24, 25, 31}
+
+// broke tells whether the process was killed, or broke by a fault of its own;
+// other signals are how programs tell their helpers to end.
 func (e Exit) broke() bool {
-	return e.Signal != 0 && !slices.Contains([]int{1, 2, 13, 15}, e.Signal)
+	return slices.Contains(faults, e.Signal)
 }
 
 // String is the end in the words of the log: "exited, status 1".
