@@ -47,9 +47,18 @@ func (m *Machine) end(now time.Time, s State) {
 	m.main = nil
 	m.do(Disarm{TimerSettle})
 	if !already && !m.empty() {
-		m.do(Arm{TimerKill, now.Add(m.spec.StopTimeout)})
+		m.do(Arm{TimerKill, now.Add(m.patience(s))})
 	}
 	endRest(m, now, nil)
+}
+
+// patience is how long processes have to end when they were asked to. What a
+// crash leaves behind must not hold up the restart.
+func (m *Machine) patience(s State) time.Duration {
+	if s == Backoff {
+		return min(m.spec.StopTimeout, max(m.spec.RespawnDelay, ClearTime))
+	}
+	return m.spec.StopTimeout
 }
 
 // endRest asks what is left to end, from the top: each root is sent TERM when
@@ -80,7 +89,7 @@ func dueEnding(m *Machine, now time.Time, ev Event) {
 	switch ev.(Due).Timer {
 	case TimerKill:
 		m.hard = true
-		m.warn("%s: pid %s still there after %v: killing", m.spec.Name, pids(m.forest.all()), m.spec.StopTimeout)
+		m.warn("%s: pid %s still there, though asked to end: killing", m.spec.Name, pids(m.forest.all()))
 		endRest(m, now, ev)
 	case TimerRespawn:
 		m.respawn = time.Time{}

@@ -33,6 +33,10 @@ const (
 	// roots can draw a start out.
 	ForkWait = 5 * time.Second
 
+	// ClearTime is the least that processes have between TERM and KILL when
+	// their service has crashed and its restart is due sooner.
+	ClearTime = time.Second
+
 	// MinUptime is how long a process is young. A young root that exits with
 	// success and leaves children hands over to them; later its end is the
 	// service's end.
@@ -56,7 +60,8 @@ type Spec struct {
 	// RespawnLimit is how many restarts are allowed; 0 means any number.
 	RespawnLimit int
 
-	// StopTimeout is how long processes have between TERM and KILL.
+	// StopTimeout is how long processes have between TERM and KILL; after a
+	// crash at most until the restart is due.
 	StopTimeout time.Duration
 }
 
