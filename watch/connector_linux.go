@@ -121,6 +121,9 @@ func (s *Supervisor) observe(ev procconn.Event) {
 		s.tell(p.unit, service.Execed{PID: p.pid, Program: programOf(p.pid)})
 	case ev.Kind == procconn.Exit:
 		p.exit = exitOf(ev.ExitCode) // of its first thread; its death is for the pidfd to tell
+		if p.dead {
+			s.bury(p, p.exit)
+		}
 	}
 }
 

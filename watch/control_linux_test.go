@@ -217,14 +217,23 @@ func TestControlAnswersAllThatWasAsked(t *testing.T) {
 	}
 }
 
-// Three hundred at once: nobody is lost, though not all are served at a time.
+// Three hundred at once: nobody is lost, though not all are served at a time,
+// and not all find room in the queue.
 func TestControlCrowd(t *testing.T) {
 	const many = 300
 	s, pinger := sleeper(t)
+	var first []*caller
+	for conn, err := s.tryDial(); err == nil; conn, err = s.tryDial() {
+		first = append(first, &caller{t, conn, bufio.NewReader(conn)})
+	}
 	var all sync.WaitGroup
 	errs := make(chan error, many)
-	for range many {
+	for range many - len(first) {
 		all.Go(func() { errs <- s.askOnce() })
+	}
+	for _, c := range first {
+		c.ping()
+		check(t, c.conn.Close())
 	}
 	all.Wait()
 	close(errs)
@@ -232,6 +241,9 @@ func TestControlCrowd(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+	if len(first) <= maxPeers || len(first) >= many {
+		t.Errorf("%d found room: this proved little", len(first))
 	}
 	pinger.ping()
 }

@@ -210,11 +210,19 @@ func (s *supervised) up() int {
 // dial is a connection to the control socket with nothing said.
 func (s *supervised) dial() *net.UnixConn {
 	s.t.Helper()
-	conn, err := net.Dial("unix", s.at)
+	conn, err := s.tryDial()
 	check(s.t, err)
+	return conn
+}
+
+// tryDial fails when the socket's queue is full.
+func (s *supervised) tryDial() (*net.UnixConn, error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: s.at, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
 	s.t.Cleanup(func() { _ = conn.Close() })
-	check(s.t, conn.SetDeadline(time.Now().Add(patient)))
-	return conn.(*net.UnixConn)
+	return conn, conn.SetDeadline(time.Now().Add(patient))
 }
 
 // zombies are the dead children of a process that it has not reaped.

@@ -21,6 +21,7 @@ type process struct {
 	pidfd  int          // -1: none (yet)
 	slot   *slot        // nil: not in the loop
 	exit   service.Exit // what the connector said of it
+	dead   bool         // but how it ended is still to be told
 	gone   bool         // dead and reaped before it could be opened
 	warned bool         // that it can't be watched
 
@@ -101,12 +102,26 @@ func (s *Supervisor) died(p *process) {
 	case errors.Is(err, errNotEnded):
 		s.park(p)
 		return
+	case errors.Is(err, errNotOurs) && s.conn != nil && !p.exit.Known && !p.dead:
+		s.awaitExit(p)
+		return
 	case errors.Is(err, errNotOurs):
 		exit = p.exit
 	case err != nil:
 		p.unit.log.Warn(fmt.Sprintf("pid %d ended, its status can't be had", p.pid), "error", err)
 	}
 	s.bury(p, exit)
+}
+
+// exitPatience is how long the connector has to tell how a process ended.
+const exitPatience = 100 * time.Millisecond
+
+// awaitExit leaves a dead process that is not our child until the connector
+// tells how it ended: that event may come right after the death.
+func (s *Supervisor) awaitExit(p *process) {
+	s.park(p)
+	p.dead = true
+	s.check(s.timers.Set(deadline{dead: p}, time.Now().Add(exitPatience)))
 }
 
 // park takes a process out of the loop: one that is buried; or a dead child
@@ -130,6 +145,9 @@ func (s *Supervisor) unpark(p *process) (err error) {
 func (s *Supervisor) bury(p *process, exit service.Exit) {
 	delete(s.procs, p.pid)
 	s.park(p)
+	if p.dead {
+		s.check(s.timers.Clear(deadline{dead: p}))
+	}
 	if p.pidfd >= 0 {
 		s.check(unix.Close(p.pidfd))
 	}

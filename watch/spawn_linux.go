@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -48,9 +49,32 @@ func newSpawner(units int) (*spawner, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := heedSignals(); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
 	s := &spawner{make(chan func() spawned, units), make(chan spawned, units), w}
 	go s.work()
 	return s, nil
+}
+
+// heedSignals gives the signals that Go leaves alone (libc's own, 32 to 34)
+// their default action, where the caller has ignored them: exec would hand
+// that on. All others have a handler by now, which an exec resets.
+func heedSignals() error {
+	for sig := uintptr(32); sig <= 34; sig++ {
+		var old, dfl struct { // the kernel's struct sigaction; SIG_DFL is 0, SIG_IGN 1
+			handler uintptr
+			_       [3]uint64
+		}
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, 0, uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+		if errno == 0 && old.handler == 1 {
+			_, _, errno = unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
+		}
+		if errno != 0 {
+			return os.NewSyscallError("rt_sigaction", errno)
+		}
+	}
+	return nil
 }
 
 func (s *spawner) work() {

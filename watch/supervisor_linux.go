@@ -54,13 +54,14 @@ type unit struct {
 	outcome *service.Done
 }
 
-// deadline names a timer of the supervisor: one of a service, of a client, or
-// of a control socket.
+// deadline names a timer of the supervisor: one of a service, of a client, of
+// a control socket, or of a dead process.
 type deadline struct {
 	unit   *unit
 	timer  service.Timer
 	peer   *peer
 	server *server
+	dead   *process
 }
 
 // Result is how a service ended.
@@ -183,6 +184,8 @@ func (s *Supervisor) due(d deadline) {
 		d.peer.server.drop(d.peer)
 	case d.server != nil:
 		d.server.resume()
+	case d.dead != nil:
+		s.bury(d.dead, d.dead.exit)
 	default:
 		s.tell(d.unit, service.Due{Timer: d.timer})
 	}

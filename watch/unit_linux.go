@@ -157,7 +157,7 @@ func (u *unit) makePidfile(s *Supervisor) func() error {
 func (s *Supervisor) named(u *unit) {
 	pid, err := u.pidfile.read()
 	switch {
-	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, os.ErrNotExist) || err == nil && pid == u.claimed:
 		return
 	case errors.Is(err, errPidfileEmpty): // for now
 		u.note = fmt.Sprintf("pidfile %s is empty: ignored", u.pidfile.path)
@@ -165,7 +165,7 @@ func (s *Supervisor) named(u *unit) {
 		u.noteOnce(fmt.Sprintf("pidfile %s %v: ignored", u.pidfile.path, err))
 	case s.procs[pid] == nil || s.procs[pid].unit != u:
 		u.noteOnce(fmt.Sprintf("pidfile %s names pid %d, which is no process of %s: ignored", u.pidfile.path, pid, u.name))
-	case pid != u.claimed:
+	default:
 		u.note, u.claimed = "", pid
 		s.tell(u, service.Named{PID: pid})
 	}

@@ -35,9 +35,11 @@ type Machine struct {
 	starter  *proc // what it started, while that lives
 	program  Program
 
-	main     *proc // the main process; nil before up
-	named    int   // pid the pidfile names, 0 for none
-	followed bool  // the program did put itself into the background
+	main     *proc     // the main process; nil before up
+	named    int       // pid the pidfile names, 0 for none
+	followed bool      // the program did put itself into the background
+	daemon   bool      // it was up in the background once
+	wounded  time.Time // when a root's real server was killed
 
 	settleBy time.Time // when a start is over, whatever comes and goes
 	respawn  time.Time // when the next start is due; zero once it is
@@ -183,6 +185,7 @@ type death struct {
 	proc    *proc
 	starter bool // it was the starter
 	root    bool
+	server  bool // it did its parent's work
 	vital   bool // its crash is the service's crash
 	certain bool // there was no doubt which process is main
 }
@@ -192,10 +195,10 @@ func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 	if p == nil {
 		return ev, false
 	}
-	d := death{ev, p, p == m.starter, p.isRoot(), m.vital(p), m.certain()}
+	d := death{ev, p, p == m.starter, p.isRoot(), m.isServer(p), m.vital(p), m.certain()}
 	if d.root || p == m.main {
-		if m.state != Backoff && (m.state != Stopping || p.founding) {
-			m.lastExit = LastExit{ev.PID, ev.Exit, now} // not what only had to be cleared away
+		if d.starter || p == m.main || p.founding && m.state != Backoff {
+			m.lastExit = LastExit{ev.PID, ev.Exit, now} // not of strays, nor of what is cleared away
 		}
 		m.log("proc %d %s", ev.PID, ev.Exit)
 	}

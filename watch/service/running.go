@@ -9,12 +9,15 @@ import (
 func exitedRunning(m *Machine, now time.Time, ev Event) {
 	d := ev.(death)
 	heirs := m.forest.heirs(d.proc)
+	if d.server && !m.spec.succeeded(d.Exit) && d.Exit.Known {
+		m.wounded = now
+	}
 	switch {
 	case !d.proc.founding:
 		m.elect() // the pidfile may have named it
 	case m.passesBaton(now, d, heirs):
 		m.handOver(heirs)
-	case d.vital && !m.spec.succeeded(d.Exit):
+	case d.vital && (!m.spec.succeeded(d.Exit) || now.Sub(m.wounded) < Wound):
 		m.crash(now, fmt.Sprintf("%s: proc %d %s", m.spec.Name, d.PID, d.Exit))
 	case d.vital && d.certain:
 		m.endedRunning(now, d, heirs)
@@ -117,6 +120,14 @@ func (m *Machine) rank(p *proc) int {
 // certain tells whether there is no doubt which process is main.
 func (m *Machine) certain() bool {
 	return m.forest.procs[m.named] != nil || len(m.forest.all((*proc).isFounding)) == 1
+}
+
+// isServer tells whether p does the work of the root above it: the pidfile
+// names it, or it is that root's only child and runs its program. When it is
+// killed and that helper leaves as well, however politely, it is a crash.
+func (m *Machine) isServer(p *proc) bool {
+	up := p.parent
+	return up != nil && up.founding && (p.pid == m.named || len(up.children) == 1 && p.program == up.program)
 }
 
 // vital tells whether the crash of p is the service's crash: main's alone

@@ -37,6 +37,10 @@ const (
 	// their service has crashed and its restart is due sooner.
 	ClearTime = time.Second
 
+	// Wound is how soon a helper leaves after the process it looked after was
+	// killed, if it leaves because of that.
+	Wound = time.Second
+
 	// MinUptime is how long a process is young. A young root that exits with
 	// success and leaves children hands over to them; later its end is the
 	// service's end.

@@ -8,7 +8,7 @@ import (
 
 // begin starts a service that is stopped.
 func begin(m *Machine, now time.Time, _ Event) {
-	m.verdict, m.message, m.restarts = verdict{}, "", 0
+	m.verdict, m.message, m.restarts, m.daemon = verdict{}, "", 0, false
 	m.start(now)
 }
 
@@ -115,11 +115,15 @@ func (m *Machine) settleAgain(now time.Time) {
 // endedStarting ends a start that leads nowhere. The statuses 126 and 127 of a
 // first start are a shell's "can't be executed": trying again is of no use.
 func (m *Machine) endedStarting(now time.Time, d death) {
+	m.lastExit = LastExit{d.PID, d.Exit, now}
 	text := fmt.Sprintf("%s %s before it was up", m.spec.Name, d.Exit)
+	if m.spec.succeeded(d.Exit) {
+		text = fmt.Sprintf("%s %s and left no process behind", m.spec.Name, d.Exit)
+	}
 	first := m.restarts == 0
 	switch {
-	case m.spec.succeeded(d.Exit):
-		m.finish(now, verdict{text: fmt.Sprintf("%s has ended normally (%s)", m.spec.Name, d.Exit)})
+	case m.spec.succeeded(d.Exit) && !m.daemon:
+		m.finish(now, m.endedAtOnce(d))
 	case first && (d.Exit.Code == 126 || d.Exit.Code == 127):
 		m.giveUp(now, verdict{true, d.Exit.Code, text})
 	default:
@@ -128,6 +132,17 @@ func (m *Machine) endedStarting(now time.Time, d death) {
 			m.do(Retrying{fmt.Sprintf("%s; trying again in %v", text, m.spec.RespawnDelay)})
 		}
 	}
+}
+
+// endedAtOnce is the normal end of a program that did not stay. A daemon, one
+// that went to the background before, is never that: it has failed silently.
+func (m *Machine) endedAtOnce(d death) verdict {
+	v := m.normal(d)
+	if m.forest.len() > 0 && m.spec.Follow == FollowAuto {
+		v.text += "; what it left behind runs another program and is ended: --follow-forks follows it"
+		m.warn("%s", v.text)
+	}
+	return v
 }
 
 // namedStarting settles a start at once: the daemon has said who it is. Before
@@ -158,6 +173,7 @@ func (m *Machine) settle(now time.Time) {
 		return // not spawned yet
 	}
 	m.forest.found(founding)
+	m.daemon = m.daemon || m.followed
 	m.enter(now, Running)
 	m.message = ""
 	m.elect()
