@@ -21,7 +21,9 @@ func (s *Supervisor) connect() {
 		s.scanning(err)
 		return
 	}
-	err = errors.Join(conn.SetReadBuffer(readBuffer), s.listen(conn))
+	if err = conn.SetReadBuffer(readBuffer); err == nil {
+		err = s.listen(conn)
+	}
 	if err != nil {
 		s.scanning(errors.Join(err, conn.Close()))
 	}
@@ -62,7 +64,7 @@ func (s *Supervisor) scanning(why error) {
 // done then; where the queue could not be emptied, only what waited before.
 func (s *Supervisor) catchUp() {
 	ghosts, kills := len(s.ghosts), len(s.kills)
-	overflowed, err := s.drain()
+	err := s.drain()
 	switch {
 	case err != nil:
 		for _, u := range s.units {
@@ -70,7 +72,8 @@ func (s *Supervisor) catchUp() {
 		}
 		s.scanning(err)
 		s.scan()
-	case overflowed:
+	case s.lost && s.emptied && !s.early.waiting():
+		s.lost = false // before that, more is lost, or is not to be told from a start
 		s.resyncs++
 		s.scan()
 	case s.conn == nil:
@@ -85,26 +88,26 @@ func (s *Supervisor) catchUp() {
 
 // drain reads the connector until it is empty, or until at least all was read
 // that had been queued when it began: a storm must not hold up the turn.
-func (s *Supervisor) drain() (overflowed bool, err error) {
+func (s *Supervisor) drain() error {
 	s.emptied = true
 	if s.conn == nil {
-		return false, nil
+		return nil
 	}
 	for range s.conn.Capacity() {
 		ev, ok, err := s.conn.TryReceive()
 		switch {
 		case errors.Is(err, procconn.ErrOverflow):
-			overflowed = true
+			s.lost = true
 		case err != nil:
-			return overflowed, err
+			return err
 		case !ok:
-			return overflowed, nil
+			return nil
 		default:
 			s.observe(ev)
 		}
 	}
 	s.emptied = false
-	return overflowed, nil
+	return nil
 }
 
 // observe takes one event of the connector. Threads are not followed.
@@ -118,7 +121,9 @@ func (s *Supervisor) observe(ev procconn.Event) {
 		s.forked(ev)
 	case p == nil:
 	case ev.Kind == procconn.Exec:
-		s.tell(p.unit, service.Execed{PID: p.pid, Program: programOf(p.pid)})
+		if program := programOf(p.pid); program.File != "" { // it is not gone already
+			s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
+		}
 	case ev.Kind == procconn.Exit:
 		p.exit = exitOf(ev.ExitCode) // of its first thread; its death is for the pidfd to tell
 		if p.dead {

@@ -107,10 +107,11 @@ func (p *peer) ready(events uint32) {
 		p.server.drop(p)
 		return
 	}
-	if len(p.out) > 0 || events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) == 0 {
-		return
+	err := p.serve() // what had to wait for that
+	if err == nil && len(p.out) == 0 && events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		err = p.read()
 	}
-	if err := p.read(); err != nil {
+	if err != nil {
 		p.server.drop(p)
 	}
 }

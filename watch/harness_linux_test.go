@@ -230,7 +230,7 @@ func zombies(of int) (pids []string) {
 	files := must(filepath.Glob("/proc/[0-9]*/stat"))
 	for _, f := range files {
 		b, _ := os.ReadFile(f)
-		if parent, err := parseParent(b); err == nil && parent == of && strings.Contains(string(b), ") Z ") {
+		if parent, _, err := parseParent(b); err == nil && parent == of && strings.Contains(string(b), ") Z ") {
 			pids = append(pids, strings.Split(f, "/")[2])
 		}
 	}

@@ -39,7 +39,6 @@ func send(pidfd int, sig unix.Signal) error {
 var (
 	errNotOurs  = errors.New("not our child")
 	errNotEnded = errors.New("not to be waited for yet")
-	errNoPidfd  = errors.New("there is no pidfd for it")
 )
 
 // reap takes the status of a dead child (waitid(P_PIDFD), Linux 5.4). The

@@ -24,6 +24,7 @@ type process struct {
 	dead   bool         // but how it ended is still to be told
 	gone   bool         // dead and reaped before it could be opened
 	warned bool         // that it can't be watched
+	looked bool         // what it runs as a root is known
 
 	// since is when it was known to live: the time of its fork's event, or of
 	// the scan that found it.
@@ -144,6 +145,7 @@ func (s *Supervisor) unpark(p *process) (err error) {
 // bury takes a dead process out of the forest.
 func (s *Supervisor) bury(p *process, exit service.Exit) {
 	delete(s.procs, p.pid)
+	s.buried = true
 	s.park(p)
 	if p.dead {
 		s.check(s.timers.Clear(deadline{dead: p}))

@@ -9,22 +9,23 @@ import (
 
 var errStat = errors.New("not a line of /proc/PID/stat")
 
-// parseParent reads the parent's pid from /proc/PID/stat. The command in it is
-// the process's own words and may have anything in it, parentheses too.
-func parseParent(stat []byte) (int, error) {
+// parseParent reads the parent's pid, and the state (Z for a zombie), from
+// /proc/PID/stat. The command in it is the process's own words and may have
+// anything in it, parentheses too.
+func parseParent(stat []byte) (ppid int, state string, err error) {
 	i := bytes.LastIndexByte(stat, ')')
 	if i < 0 {
-		return 0, errStat
+		return 0, "", errStat
 	}
 	fields := bytes.Fields(stat[i+1:])
 	if len(fields) < 2 {
-		return 0, errStat
+		return 0, "", errStat
 	}
-	ppid, err := strconv.Atoi(string(fields[1]))
+	ppid, err = strconv.Atoi(string(fields[1]))
 	if err != nil || ppid < 0 {
-		return 0, errStat
+		return 0, "", errStat
 	}
-	return ppid, nil
+	return ppid, string(fields[0]), nil
 }
 
 // parseChildren reads /proc/PID/task/TID/children: pids with spaces between.

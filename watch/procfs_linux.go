@@ -12,15 +12,25 @@ import (
 
 // parentOf is the pid of a process's parent by /proc; 0 when it can't be told.
 func parentOf(pid int) int {
+	ppid, _ := statOf(pid)
+	return ppid
+}
+
+// isZombie tells whether a process is dead, and its parent has yet to reap it.
+func isZombie(pid int) bool {
+	_, state := statOf(pid)
+	return state == "Z"
+}
+
+func statOf(pid int) (ppid int, state string) {
 	stat, err := readUpTo(fmt.Sprintf("/proc/%d/stat", pid), 4096)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
-	ppid, err := parseParent(stat)
-	if err != nil {
-		return 0
+	if ppid, state, err = parseParent(stat); err != nil {
+		return 0, ""
 	}
-	return ppid
+	return ppid, state
 }
 
 // childrenOf are the children of all threads of a process (the kernel keeps

@@ -12,29 +12,30 @@ import (
 func TestParseParent(t *testing.T) {
 	const rest = " S 7 9 9 0 -1 4194560 1 0 0 0"
 	tests := []struct {
-		stat string
-		want int // -1: an error
+		stat  string
+		want  int // -1: an error
+		state string
 	}{
-		{"42 (sleep)" + rest, 7},
-		{"42 (sleep) Z 0 0 0", 0},
-		{"42 (a b)" + rest, 7},
-		{"42 ()" + rest, 7},
-		{"42 () R 1 ()" + rest, 7},
-		{"42 () R 1 (x)" + rest, 7},
-		{"42 (\n) R 1\n)" + rest, 7},
-		{"42 (((((())))" + rest, 7},
-		{"42 (\xff\x00)" + rest, 7},
-		{"42 (x) R 4194304\n", 4194304},
-		{"42 (x) R", -1},
-		{"42 (x)", -1},
-		{"42 (x) R -1", -1},
-		{"42 (x) R seven", -1},
-		{"42 (x) R 99999999999999999999", -1},
-		{"42 x S 7 9", -1},
-		{"", -1},
+		{"42 (sleep)" + rest, 7, "S"},
+		{"42 (sleep) Z 0 0 0", 0, "Z"},
+		{"42 (a b)" + rest, 7, "S"},
+		{"42 ()" + rest, 7, "S"},
+		{"42 () R 1 ()" + rest, 7, "S"},
+		{"42 () R 1 (x)" + rest, 7, "S"},
+		{"42 (\n) R 1\n)" + rest, 7, "S"},
+		{"42 (((((())))" + rest, 7, "S"},
+		{"42 (\xff\x00)" + rest, 7, "S"},
+		{"42 (x) R 4194304\n", 4194304, "R"},
+		{"42 (x) R", -1, ""},
+		{"42 (x)", -1, ""},
+		{"42 (x) R -1", -1, ""},
+		{"42 (x) R seven", -1, ""},
+		{"42 (x) R 99999999999999999999", -1, ""},
+		{"42 x S 7 9", -1, ""},
+		{"", -1, ""},
 	}
 	for _, tt := range tests {
-		got, err := parseParent([]byte(tt.stat))
+		got, _, err := parseParent([]byte(tt.stat))
 		if tt.want < 0 && !errors.Is(err, errStat) || tt.want >= 0 && (err != nil || got != tt.want) {
 			t.Errorf("%q: got %d, %v; want %d", tt.stat, got, err, tt.want)
 		}
@@ -49,10 +50,10 @@ func FuzzParseParent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, comm []byte, ppid uint32) {
 		want := int(ppid & 0x3fffff)
 		stat := fmt.Sprintf("42 (%s) S %d 9 9 0 -1 4194560", comm, want)
-		if got, err := parseParent([]byte(stat)); err != nil || got != want {
+		if got, _, err := parseParent([]byte(stat)); err != nil || got != want {
 			t.Errorf("%q: got %d, %v; want %d", stat, got, err, want)
 		}
-		if got, err := parseParent(comm); err == nil && got < 0 {
+		if got, _, err := parseParent(comm); err == nil && got < 0 {
 			t.Errorf("%q: got %d", comm, got)
 		}
 	})

@@ -6,22 +6,27 @@ import "respawner/watch/service"
 // the kernel had to drop events, and always where there is no connector.
 // Parents come before their children.
 func (s *Supervisor) scan() {
+	strangers := map[int]bool{}
 	for queue := []int{s.pid}; len(queue) > 0; queue = queue[1:] {
 		parent := queue[0]
 		for _, child := range childrenOf(parent) {
-			if s.procs[child] == nil && (s.strangers[child] || !s.discover(parent, child)) {
+			switch {
+			case s.strangers[child] || strangers[parent]:
+				strangers[child] = true
+			case s.procs[child] == nil && !s.discover(parent, child):
 				continue
-			}
-			queue = append(queue, child)
-			if parent == s.pid {
+			case parent == s.pid:
 				s.lookAt(s.procs[child])
 			}
+			queue = append(queue, child)
 		}
 	}
+	s.strangers = strangers
 }
 
 // noteStrangers remembers children that the process had before it became a
-// supervisor (exec by a shell with jobs): they are nobody's service.
+// supervisor (exec by a shell with jobs): they, and whom they fork, are
+// nobody's service.
 func (s *Supervisor) noteStrangers() {
 	s.strangers = map[int]bool{}
 	for _, pid := range childrenOf(s.pid) {
@@ -41,6 +46,9 @@ func (s *Supervisor) discover(parent, child int) bool {
 	default:
 		parent = 0
 	}
+	if parent != 0 && isZombie(child) {
+		return false // dead, and not ours to reap
+	}
 	s.adopt(u, parent, child, monotonic())
 	p := s.procs[child]
 	if p.pidfd < 0 {
@@ -54,9 +62,14 @@ func (s *Supervisor) discover(parent, child int) bool {
 	return true
 }
 
-// lookAt finds out whether a root runs another program by now.
+// lookAt finds out whether a root runs another program than its parent did:
+// when it becomes one, and as long as it is not settled who is main.
 func (s *Supervisor) lookAt(p *process) {
-	if program := programOf(p.pid); program.File != "" && program != p.unit.machine.Program(p.pid) {
+	if p.looked && p.unit.machine.State() != service.Starting {
+		return
+	}
+	p.looked = true
+	if program := programOf(p.pid); program.File != "" && program.File != p.unit.machine.Program(p.pid).File {
 		s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -24,13 +25,14 @@ var caught = []unix.Signal{
 // until the signalfd takes it.
 type signals struct {
 	fd   int
+	done chan struct{}
 	all  chan os.Signal
 	mask unix.Sigset_t // the loop thread's mask before
 }
 
 // newSignals must be called on the loop's locked thread.
 func newSignals() (*signals, error) {
-	s := &signals{all: make(chan os.Signal, 64)}
+	s := &signals{all: CatchSignals(), done: make(chan struct{})}
 	var set unix.Sigset_t
 	for _, sig := range caught {
 		addSignal(&set, sig)
@@ -42,22 +44,44 @@ func newSignals() (*signals, error) {
 	if s.fd, err = unix.Signalfd(-1, &set, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK); err != nil {
 		return nil, os.NewSyscallError("signalfd", err)
 	}
-	for _, sig := range caught {
-		signal.Notify(s.all, sig)
-	}
-	go forward(s.all, os.Getpid(), unix.Gettid())
+	go s.forward(os.Getpid(), unix.Gettid())
 	return s, nil
 }
 
-// forward sends what was caught to the loop's thread, until the channel is
-// closed. The thread lives as long as this room.
-func forward(from <-chan os.Signal, pid, tid int) {
-	for sig := range from {
-		if err := unix.Tgkill(pid, tid, sig.(unix.Signal)); err != nil {
-			panic(fmt.Sprintf("tgkill to our own thread: %v", err)) // it can't be gone
+// forward sends what was caught to the loop's thread, until the room is
+// closed. The thread lives longer than this room.
+func (s *signals) forward(pid, tid int) {
+	for {
+		select {
+		case sig := <-s.all:
+			if err := unix.Tgkill(pid, tid, sig.(unix.Signal)); err != nil {
+				panic(fmt.Sprintf("tgkill to our own thread: %v", err)) // it can't be gone
+			}
+		case <-s.done:
+			return
 		}
 	}
 }
+
+// CatchSignals makes the signals that a supervisor knows harmless from now on.
+// What comes before Run is heeded by Run; what comes after it is not. HUP and
+// INT that the caller had ignored (nohup) mean nothing to Run either.
+//
+// Run calls it itself; a program with things to put away when it is told to
+// end calls it before it has any.
+var CatchSignals = sync.OnceValue(func() chan os.Signal {
+	all := make(chan os.Signal, 64)
+	for _, sig := range caught {
+		if signal.Ignored(sig) {
+			ignored = append(ignored, sig)
+		}
+		signal.Notify(all, sig)
+	}
+	return all
+})
+
+// ignored are the signals that CatchSignals found ignored.
+var ignored []unix.Signal
 
 func addSignal(set *unix.Sigset_t, sig unix.Signal) {
 	bit := uint(sig) - 1
@@ -82,8 +106,7 @@ func (s *signals) read(each func(sig unix.Signal, from int)) error {
 }
 
 func (s *signals) close() error {
-	signal.Stop(s.all)
-	close(s.all)
+	close(s.done)
 	err := unix.Close(s.fd)
 	if e := unix.PthreadSigmask(unix.SIG_SETMASK, &s.mask, nil); err == nil {
 		err = e

@@ -57,11 +57,11 @@ func newSpawner(units int) (*spawner, error) {
 	return s, nil
 }
 
-// heedSignals gives the signals that Go leaves alone (libc's own, 32 to 34)
-// their default action, where the caller has ignored them: exec would hand
-// that on. All others have a handler by now, which an exec resets.
+// heedSignals gives signals that the caller has ignored, and that Go has no
+// handler for (TSTP, CONT, libc's own), their default action: exec would hand
+// that on. Handlers are reset by the exec itself.
 func heedSignals() error {
-	for sig := uintptr(32); sig <= 34; sig++ {
+	for sig := uintptr(1); sig <= 64; sig++ {
 		var old, dfl struct { // the kernel's struct sigaction; SIG_DFL is 0, SIG_IGN 1
 			handler uintptr
 			_       [3]uint64

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,11 +32,13 @@ type Supervisor struct {
 	early  early
 
 	strangers map[int]bool // children of ours that are of no service
+	buried    bool         // in this turn somebody was, which frees descriptors
 	childDied bool         // somebody may wait to be reaped that no pidfd tells of
 
 	conn     *procconn.Conn // nil: the children files are scanned
 	connSlot *slot
 	emptied  bool   // its queue was empty when it was last read
+	lost     bool   // it dropped events that no scan has made up for yet
 	reason   string // why there is no connector
 	resyncs  int
 }
@@ -93,7 +96,10 @@ func Run(c Config) (Result, error) {
 	for err == nil && !s.done() {
 		err = s.loop.turn(s.catchUp)
 		s.check(s.reapRest())
-		if s.emptied {
+		if s.buried && len(s.ghosts) > 0 {
+			s.catchUp() // there may be a descriptor for them now
+		}
+		if s.buried = false; s.emptied {
 			s.signal(len(s.kills))
 		}
 	}
@@ -192,6 +198,9 @@ func (s *Supervisor) due(d deadline) {
 }
 
 func (s *Supervisor) signalled(sig unix.Signal, from int) {
+	if slices.Contains(ignored, sig) {
+		return
+	}
 	switch sig {
 	case unix.SIGCHLD:
 		s.childDied = true

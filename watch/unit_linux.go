@@ -80,6 +80,10 @@ func (s *Supervisor) signal(n int) {
 		if s.procs[k.p.pid] != k.p || k.p.gone {
 			continue // dead
 		}
+		if k.p.pidfd < 0 {
+			s.kills = append(s.kills, k) // never by the bare pid
+			continue
+		}
 		if err := k.send(); err != nil {
 			k.p.unit.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.pid), "error", err)
 		}
@@ -88,10 +92,7 @@ func (s *Supervisor) signal(n int) {
 
 // send sends TERM, with CONT after it for a process that is stopped, or KILL.
 func (k kill) send() error {
-	switch {
-	case k.p.pidfd < 0:
-		return errNoPidfd // never by the bare pid
-	case k.hard:
+	if k.hard {
 		return send(k.p.pidfd, unix.SIGKILL)
 	}
 	return errors.Join(send(k.p.pidfd, unix.SIGTERM), send(k.p.pidfd, unix.SIGCONT))
@@ -101,19 +102,18 @@ func (k kill) send() error {
 // that had to wait for it.
 func (s *Supervisor) spawned() {
 	s.spawner.wake.clear()
-	out, ok := s.spawner.take()
-	if !ok {
-		return
+	for out, ok := s.spawner.take(); ok; out, ok = s.spawner.take() {
+		held, whole := s.early.end()
+		s.begun(out)
+		for _, ev := range held {
+			if out.err == nil {
+				s.observe(ev)
+			}
+		}
+		s.lost = s.lost || !whole
+		s.catchUp()
+		s.named(out.unit) // it may have been written before its pid was known
 	}
-	held, whole := s.early.end()
-	s.begun(out)
-	for _, ev := range held {
-		s.observe(ev)
-	}
-	if !whole {
-		s.scan()
-	}
-	s.catchUp()
 	s.childDied = true // perhaps one that was passed over while it could have been the program
 }
 
@@ -153,9 +153,15 @@ func (u *unit) makePidfile(s *Supervisor) func() error {
 	}
 }
 
-// named reads the pidfile, which may have changed.
+// named reads the pidfile, if there is one, which may have changed.
 func (s *Supervisor) named(u *unit) {
+	if u.pidfile == nil {
+		return
+	}
 	pid, err := u.pidfile.read()
+	if err == nil && s.procs[pid] == nil {
+		s.catchUp() // who has just written it may be just born
+	}
 	switch {
 	case errors.Is(err, os.ErrNotExist) || err == nil && pid == u.claimed:
 		return

@@ -300,8 +300,7 @@ func pidDir() string {
 	return "/tmp"
 }
 
-// absolute makes a path outlive the working directory, which the supervisor
-// leaves.
+// absolute makes a path mean the same wherever it is used.
 func absolute(flag, path string) (string, error) {
 	if strings.ContainsRune(path, 0) {
 		return "", usagef("bad --%s %q: a path has no NUL in it", flag, path)

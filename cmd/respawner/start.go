@@ -100,26 +100,20 @@ func startBackground() error {
 	cmd.Env = append(os.Environ(), backgroundEnv+"=3")
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	err = errors.Join(cmd.Start(), w.Close())
 	if err != nil {
 		return fmt.Errorf("go to the background: %w", err)
 	}
-	defer passOn(cmd.Process)()
+	go passOn(signals, cmd.Process)
 	return outcome(r)
 }
 
 // passOn has a start that is broken off end what it began.
-func passOn(supervisor *os.Process) (undo func()) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		for range signals {
-			_ = supervisor.Signal(syscall.SIGTERM) // if it is gone, that is what was wanted
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(signals)
+func passOn(signals <-chan os.Signal, supervisor *os.Process) {
+	for range signals {
+		_ = supervisor.Signal(syscall.SIGTERM) // if it is gone, that is what was wanted
 	}
 }
 

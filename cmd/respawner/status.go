@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"respawner/watch/control"
@@ -22,10 +23,7 @@ func status(o options) error {
 	var codes []int
 	for _, name := range o.Names {
 		s, code := statusOne(dir, o, name)
-		codes = append(codes, code)
-		if s != nil {
-			all = append(all, s)
-		}
+		all, codes = append(all, s), append(codes, code)
 	}
 	if err := printStatus(o, all); err != nil {
 		return exitError{lsbUnknown, err.Error()}
@@ -36,7 +34,7 @@ func status(o options) error {
 	return nil
 }
 
-// statusOne asks for one service; what can't be told is said at once.
+// statusOne asks for one service; why it can't be told is said at once.
 func statusOne(dir *control.Dir, o options, name string) (*control.Status, int) {
 	s := control.Unsupervised(name)
 	presence := control.Absent
@@ -44,17 +42,24 @@ func statusOne(dir *control.Dir, o options, name string) (*control.Status, int) 
 		var err error
 		if s, presence, err = dir.Status(name); err != nil {
 			fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error()))
-			return nil, lsbUnknown
+			s = control.Unsupervised(name)
+			s.State, s.Message = "unknown", err.Error()
+			return s, lsbUnknown
 		}
 	}
 	leftover := presence == control.Stale ||
-		presence == control.Absent && (exists(o.supervisorPidfile(name)) || exists(o.Pidfile))
+		presence == control.Absent && (isOurs(o.supervisorPidfile(name)) || isOurs(o.Pidfile))
 	return s, statusCode(s.State, leftover)
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return path != "" && err == nil
+// isOurs tells whether a file is there that this user left, or root.
+func isOurs(path string) bool {
+	info, err := os.Lstat(path)
+	if path == "" || err != nil {
+		return false
+	}
+	uid := int(info.Sys().(*syscall.Stat_t).Uid)
+	return uid == 0 || uid == os.Geteuid()
 }
 
 // printStatus prints what was found; as JSON one object, or an array where
@@ -63,7 +68,7 @@ func printStatus(o options, all []*control.Status) error {
 	var out bytes.Buffer
 	if o.JSON {
 		var v any = all
-		if len(o.Names) == 1 && len(all) == 1 {
+		if len(all) == 1 {
 			v = all[0]
 		}
 		if err := json.NewEncoder(&out).Encode(v); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 // supervise is the supervisor: it returns when the service has ended. tell
 // gets its first report.
 func supervise(o options, path string, tell func(report)) error {
+	watch.CatchSignals() // before there is anything that would have to be put away
 	var once sync.Once
 	first := func(r report) { once.Do(func() { tell(r) }) }
 	err := superviseLogged(o, path, first)
@@ -41,8 +43,11 @@ func superviseClaimed(o options, path string, log *slog.Logger, tell func(report
 	}
 	defer dir.Close()
 	claim, err := dir.Claim(o.Name)
-	if errors.Is(err, control.ErrHeld) {
-		return alreadyRuns(dir, o.Name, tell)
+	for errors.Is(err, control.ErrHeld) {
+		if ending, err := alreadyRuns(dir, o.Name, tell); !ending {
+			return err
+		}
+		claim, err = dir.Claim(o.Name)
 	}
 	if err != nil {
 		return err
@@ -51,7 +56,10 @@ func superviseClaimed(o options, path string, log *slog.Logger, tell func(report
 		log.Warn(o.Name + ": an earlier supervisor died; its lock was taken over, processes of it may still run")
 	}
 	if err := claim.WritePidfile(o.supervisorPidfile(o.Name)); err != nil {
-		return errors.Join(err, claim.Release(nil))
+		if o.PidDir == o.RuntimeDir {
+			return errors.Join(err, claim.Release(nil))
+		}
+		log.Warn(o.Name+": going on without it", "error", err) // another user's service may have the name
 	}
 	last, err := superviseHeld(o, path, claim, log, tell)
 	if e := claim.Release(last); e != nil {
@@ -61,21 +69,25 @@ func superviseClaimed(o options, path string, log *slog.Logger, tell func(report
 	return err
 }
 
-// alreadyRuns says so; that is no failure.
-func alreadyRuns(dir *control.Dir, name string, tell func(report)) error {
+// alreadyRuns says so; that is no failure. One that is being ended it sees to
+// its end, and tells so: there is place for a new one then.
+func alreadyRuns(dir *control.Dir, name string, tell func(report)) (ending bool, err error) {
 	s, presence, err := dir.Status(name)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if presence != control.Held {
-		return fmt.Errorf("%s was just being ended: start it again", name)
+	if presence == control.Held && s.State != service.Stopping.String() {
+		text := fmt.Sprintf("%s already runs, main pid %d", name, s.MainPID)
+		if s.MainPID == 0 {
+			text = fmt.Sprintf("%s is already supervised, state %s", name, s.State)
+		}
+		tell(report{Text: text, Already: true})
+		return false, nil
 	}
-	text := fmt.Sprintf("%s already runs, main pid %d", name, s.MainPID)
-	if s.MainPID == 0 {
-		text = fmt.Sprintf("%s is already supervised, state %s", name, s.State)
+	if presence == control.Held {
+		_, _, err = dir.Stop(context.Background(), name)
 	}
-	tell(report{Text: text, Already: true})
-	return nil
+	return err == nil, err
 }
 
 // superviseHeld supervises what it has claimed. It returns the last words to

@@ -107,16 +107,23 @@ func unlink(path string) error {
 
 // Listen makes the control socket: a listening, non-blocking descriptor.
 func (c *Claim) Listen() (int, error) {
-	if err := c.dir.remove(c.name + ".sock"); err != nil {
-		return -1, err
-	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, fmt.Errorf("control socket of %s: %w", c.name, err)
 	}
-	err = unix.Bind(fd, &unix.SockaddrUnix{Name: c.dir.at(c.name + ".sock")})
+	// It gets its name when it is ready, so that who waits for that can ask.
+	dir, tmp := int(c.dir.file.Fd()), "."+c.name+".sock"
+	if err = c.dir.remove(tmp); err == nil {
+		err = unix.Bind(fd, &unix.SockaddrUnix{Name: c.dir.at(tmp)})
+	}
+	if err == nil {
+		err = unix.Fchmodat(dir, tmp, 0o600, 0) // whatever the umask
+	}
 	if err == nil {
 		err = unix.Listen(fd, 128)
+	}
+	if err == nil {
+		err = unix.Renameat(dir, tmp, dir, c.name+".sock")
 	}
 	if err != nil {
 		return -1, fmt.Errorf("control socket of %s: %w", c.name, errors.Join(err, unix.Close(fd)))

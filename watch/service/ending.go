@@ -42,20 +42,16 @@ func (m *Machine) crash(now time.Time, text string) {
 
 // end begins to end the forest, unless that is already being done.
 func (m *Machine) end(now time.Time, s State) {
-	already := m.state == Backoff
 	m.enter(now, s)
 	m.main = nil
 	m.do(Disarm{TimerSettle})
-	if !already && !m.empty() {
-		m.do(Arm{TimerKill, now.Add(m.patience(s))})
-	}
 	endRest(m, now, nil)
 }
 
 // patience is how long processes have to end when they were asked to. What a
 // crash leaves behind must not hold up the restart.
-func (m *Machine) patience(s State) time.Duration {
-	if s == Backoff {
+func (m *Machine) patience() time.Duration {
+	if m.state == Backoff {
 		return min(m.spec.StopTimeout, max(m.spec.RespawnDelay, ClearTime))
 	}
 	return m.spec.StopTimeout
@@ -64,21 +60,35 @@ func (m *Machine) patience(s State) time.Duration {
 // endRest asks what is left to end, from the top: each root is sent TERM when
 // it is one, so that a daemon can end its workers in its own order, and what
 // it leaves is asked in turn. When patience is over, all are killed.
-func endRest(m *Machine, now time.Time, _ Event) {
+func endRest(m *Machine, now time.Time, ev Event) {
 	if m.empty() {
 		m.ended(now)
 		return
 	}
-	for _, p := range m.forest.all() {
-		switch {
-		case m.hard && !p.killed:
-			p.killed = true
-			m.do(Kill{p.pid, true})
-		case !m.hard && !p.termed && p.isRoot():
-			p.termed = true
-			m.log("kill(child pid %d)", p.pid)
-			m.do(Kill{p.pid, false})
+	if born, ok := ev.(Forked); ok && m.hard {
+		m.do(Kill{born.Child, true})
+	}
+	if m.hard {
+		return
+	}
+	for _, p := range m.forest.rootsThat(func(p *proc) bool { return !p.termed }) {
+		p.termed = true
+		m.log("kill(child pid %d)", p.pid)
+		m.do(Kill{p.pid, false})
+		if !m.asked {
+			m.asked = true
+			m.do(Arm{TimerKill, now.Add(m.patience())})
 		}
+	}
+}
+
+// killAll ends the patience with all that is left.
+func (m *Machine) killAll() {
+	all := m.forest.all()
+	m.hard = true
+	m.warn("%s: pid %s still there, though asked to end: killing", m.spec.Name, pids(all))
+	for _, p := range all {
+		m.do(Kill{p.pid, true})
 	}
 }
 
@@ -88,9 +98,7 @@ func (m *Machine) empty() bool { return m.forest.len() == 0 && !m.spawning }
 func dueEnding(m *Machine, now time.Time, ev Event) {
 	switch ev.(Due).Timer {
 	case TimerKill:
-		m.hard = true
-		m.warn("%s: pid %s still there, though asked to end: killing", m.spec.Name, pids(m.forest.all()))
-		endRest(m, now, ev)
+		m.killAll()
 	case TimerRespawn:
 		m.respawn = time.Time{}
 		if m.empty() {

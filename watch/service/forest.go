@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -23,12 +24,13 @@ type proc struct {
 
 	founding bool
 	termed   bool // was sent TERM
-	killed   bool // was sent KILL
 }
 
-// forest holds the live processes of one service by pid.
+// forest holds the live processes of one service by pid. The roots are kept
+// apart: most questions are about them, and they are few.
 type forest struct {
 	procs map[int]*proc
+	roots map[*proc]struct{}
 	seq   int
 }
 
@@ -37,16 +39,16 @@ type forest struct {
 func (f *forest) add(pid, parent int, now time.Time) *proc {
 	f.seq++
 	p := &proc{pid: pid, born: now, seq: f.seq}
-	if up := f.procs[parent]; up != nil {
-		p.program, p.founder = up.program, up.founder
-		f.put(p, up)
+	if f.procs == nil {
+		f.procs, f.roots = map[int]*proc{}, map[*proc]struct{}{}
 	}
-	if p.founder == nil {
+	up := f.procs[parent]
+	if up != nil {
+		p.program, p.founder = up.program, up.founder
+	} else {
 		p.founder = p
 	}
-	if f.procs == nil {
-		f.procs = map[int]*proc{}
-	}
+	f.put(p, up)
 	f.procs[pid] = p
 	return p
 }
@@ -54,6 +56,7 @@ func (f *forest) add(pid, parent int, now time.Time) *proc {
 func (f *forest) put(p, parent *proc) {
 	p.parent = parent
 	if parent == nil {
+		f.roots[p] = struct{}{}
 		return
 	}
 	if parent.children == nil {
@@ -70,6 +73,7 @@ func (f *forest) remove(p *proc, reaper int) {
 		heir = nil // no kernel does that; a loop would be worse than a root
 	}
 	delete(f.procs, p.pid)
+	delete(f.roots, p)
 	if p.parent != nil {
 		delete(p.parent.children, p)
 	}
@@ -80,23 +84,37 @@ func (f *forest) remove(p *proc, reaper int) {
 
 func (f *forest) len() int { return len(f.procs) }
 
-// all returns the processes that pass every test, in order of birth.
-func (f *forest) all(tests ...func(*proc) bool) []*proc {
-	kept := map[*proc]struct{}{}
-	for _, p := range f.procs {
-		if !slices.ContainsFunc(tests, func(test func(*proc) bool) bool { return !test(p) }) {
-			kept[p] = struct{}{}
+// all are the processes in order of birth.
+func (f *forest) all() []*proc { return inOrder(maps.Values(f.procs)) }
+
+// allRoots are the roots in order of birth.
+func (f *forest) allRoots() []*proc { return inOrder(maps.Keys(f.roots)) }
+
+// founding are the founding roots in order of birth.
+func (f *forest) founding() []*proc {
+	return f.rootsThat(func(p *proc) bool { return p.founding })
+}
+
+// heirs are the roots that go back to dead by birth, in order of birth.
+func (f *forest) heirs(dead *proc) []*proc {
+	return f.rootsThat(func(p *proc) bool { return p.founder == dead })
+}
+
+func (f *forest) rootsThat(test func(*proc) bool) []*proc {
+	var out []*proc
+	for p := range f.roots {
+		if test(p) {
+			out = append(out, p)
 		}
 	}
-	return sorted(kept)
+	return inOrder(slices.Values(out))
 }
 
-func sorted(set map[*proc]struct{}) []*proc {
-	return slices.SortedFunc(maps.Keys(set), func(a, b *proc) int { return cmp.Compare(a.seq, b.seq) })
+func inOrder(ps iter.Seq[*proc]) []*proc {
+	return slices.SortedFunc(ps, func(a, b *proc) int { return cmp.Compare(a.seq, b.seq) })
 }
 
-func (p *proc) isRoot() bool     { return p.parent == nil }
-func (p *proc) isFounding() bool { return p.founding }
+func (p *proc) isRoot() bool { return p.parent == nil }
 
 func (p *proc) below(up *proc) bool {
 	for ; p != nil; p = p.parent {
@@ -113,11 +131,6 @@ func (p *proc) root() *proc {
 		p = p.parent
 	}
 	return p
-}
-
-// heirs are the roots that go back to dead by birth.
-func (f *forest) heirs(dead *proc) []*proc {
-	return f.all((*proc).isRoot, func(p *proc) bool { return p.founder == dead })
 }
 
 // found makes roots the founding ones, beside those that are already.
@@ -142,7 +155,10 @@ func (f *forest) inherit(p, old, founder *proc) {
 
 // runs tells whether any of roots, or a process below one, runs the file.
 func (f *forest) runs(roots []*proc, file string) bool {
-	return len(f.all(func(p *proc) bool {
-		return p.program.File == file && slices.Contains(roots, p.root())
-	})) > 0
+	for _, p := range f.procs {
+		if p.program.File == file && slices.Contains(roots, p.root()) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -44,6 +45,7 @@ type Machine struct {
 	settleBy time.Time // when a start is over, whatever comes and goes
 	respawn  time.Time // when the next start is due; zero once it is
 	hard     bool      // patience is over: KILL
+	asked    bool      // somebody was asked to end: patience has begun
 
 	verdict  verdict // what Stopping leads to
 	restarts int
@@ -227,6 +229,9 @@ func (m *Machine) warn(format string, args ...any) {
 	m.do(Log{Warn: true, Text: fmt.Sprintf(format, args...)})
 }
 
+// State is where the service is.
+func (m *Machine) State() State { return m.state }
+
 // Children are the children of a live process of the forest, oldest first.
 func (m *Machine) Children(pid int) []int {
 	p := m.forest.procs[pid]
@@ -234,7 +239,7 @@ func (m *Machine) Children(pid int) []int {
 		return nil
 	}
 	var out []int
-	for _, c := range sorted(p.children) {
+	for _, c := range inOrder(maps.Keys(p.children)) {
 		out = append(out, c.pid)
 	}
 	return out

@@ -8,7 +8,10 @@ import (
 // exitedRunning sees a death while the service is up.
 func exitedRunning(m *Machine, now time.Time, ev Event) {
 	d := ev.(death)
-	heirs := m.forest.heirs(d.proc)
+	var heirs []*proc
+	if d.proc.founding {
+		heirs = m.forest.heirs(d.proc)
+	}
 	if d.server && !m.spec.succeeded(d.Exit) && d.Exit.Known {
 		m.wounded = now
 	}
@@ -21,7 +24,7 @@ func exitedRunning(m *Machine, now time.Time, ev Event) {
 		m.crash(now, fmt.Sprintf("%s: proc %d %s", m.spec.Name, d.PID, d.Exit))
 	case d.vital && d.certain:
 		m.endedRunning(now, d, heirs)
-	case len(m.forest.all((*proc).isFounding)) == 0:
+	case len(m.forest.founding()) == 0:
 		m.finish(now, m.normal(d))
 	default:
 		m.elect()
@@ -42,9 +45,13 @@ func (m *Machine) handOver(heirs []*proc) {
 }
 
 // endedRunning ends the service with its main, unless main has a successor:
-// a process that it exec'ed from the same program (an upgrade in place).
+// one that the pidfile names, or a process that it exec'ed from the same
+// program (an upgrade in place).
 func (m *Machine) endedRunning(now time.Time, d death, heirs []*proc) {
 	var next []*proc
+	if named := m.forest.procs[m.named]; named != nil && m.spec.Follow != FollowOff {
+		next = append(next, named.root())
+	}
 	for _, h := range heirs {
 		if h.execed && h.program == d.proc.program && m.spec.Follow != FollowOff {
 			next = append(next, h)
@@ -81,6 +88,9 @@ func (m *Machine) accept(n Named) bool {
 
 // elect chooses main among the founding roots.
 func (m *Machine) elect() {
+	if named := m.forest.procs[m.named]; named != nil && !named.root().founding {
+		m.forest.found([]*proc{named.root()})
+	}
 	old := m.main
 	m.main = m.best()
 	if old != nil && m.main != nil && old != m.main {
@@ -92,13 +102,25 @@ func (m *Machine) best() *proc {
 	if p := m.forest.procs[m.named]; p != nil {
 		return p
 	}
+	return m.bestOf(m.forest.founding())
+}
+
+// bestOf is the first of those that rank highest.
+func (m *Machine) bestOf(ps []*proc) *proc {
 	var best *proc
-	for _, p := range m.forest.all((*proc).isFounding) {
+	for _, p := range ps {
 		if best == nil || m.rank(p) > m.rank(best) {
 			best = p
 		}
 	}
 	return best
+}
+
+// preferred tells whether a dead root, if it lived, would certainly be main
+// rather than any of those that are left.
+func (m *Machine) preferred(dead *proc, left []*proc) bool {
+	best := m.bestOf(left)
+	return m.rank(dead) > m.rank(best)
 }
 
 // rank orders candidates: first who runs the program that was started, most of
@@ -119,7 +141,7 @@ func (m *Machine) rank(p *proc) int {
 
 // certain tells whether there is no doubt which process is main.
 func (m *Machine) certain() bool {
-	return m.forest.procs[m.named] != nil || len(m.forest.all((*proc).isFounding)) == 1
+	return m.forest.procs[m.named] != nil || len(m.forest.founding()) == 1
 }
 
 // isServer tells whether p does the work of the root above it: the pidfile

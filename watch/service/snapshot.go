@@ -1,6 +1,9 @@
 package service
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Snapshot is a service as it is now; it shares nothing with the machine.
 type Snapshot struct {
@@ -50,7 +53,7 @@ func (m *Machine) Snapshot() Snapshot {
 	if m.state == Backoff {
 		s.Respawn = m.respawn
 	}
-	for _, p := range m.forest.all((*proc).isRoot) {
+	for _, p := range m.forest.allRoots() {
 		s.Procs = m.walk(s.Procs, p)
 	}
 	return s
@@ -62,7 +65,7 @@ func (m *Machine) walk(out []Proc, p *proc) []Proc {
 		q.Parent = p.parent.pid
 	}
 	out = append(out, q)
-	for _, c := range sorted(p.children) {
+	for _, c := range inOrder(maps.Keys(p.children)) {
 		out = m.walk(out, c)
 	}
 	return out

@@ -15,7 +15,7 @@ func begin(m *Machine, now time.Time, _ Event) {
 func (m *Machine) start(now time.Time) {
 	m.enter(now, Starting)
 	m.run++
-	m.spawning, m.hard, m.followed = true, false, false
+	m.spawning, m.hard, m.asked, m.followed = true, false, false, false
 	m.main, m.named = nil, 0
 	m.do(Spawn{m.run})
 }
@@ -50,7 +50,7 @@ func spawnFailed(m *Machine, now time.Time, ev Event) {
 // exitedStarting sees a death before it is settled who is main.
 func exitedStarting(m *Machine, now time.Time, ev Event) {
 	d := ev.(death)
-	left := m.forest.all((*proc).isRoot)
+	left := m.forest.allRoots()
 	switch {
 	case !d.root:
 	case d.starter && m.handsOver(d, left):
@@ -58,7 +58,7 @@ func exitedStarting(m *Machine, now time.Time, ev Event) {
 	case d.starter:
 		m.endedStarting(now, d)
 	case m.starter != nil:
-	case d.Exit.broke() || len(left) == 0:
+	case len(left) == 0 || d.Exit.broke() || !m.spec.succeeded(d.Exit) && m.preferred(d.proc, left):
 		m.endedStarting(now, d)
 	default:
 		m.settleAgain(now)
@@ -162,7 +162,7 @@ func dueStarting(m *Machine, now time.Time, ev Event) {
 // settle makes the service running, with the roots that stand now; a starter
 // that still lives is the one candidate, whatever it has put beside it.
 func (m *Machine) settle(now time.Time) {
-	founding := m.forest.all((*proc).isRoot)
+	founding := m.forest.allRoots()
 	if m.starter != nil {
 		founding = []*proc{m.starter}
 		if m.spec.Follow == FollowOn {
