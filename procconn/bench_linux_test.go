@@ -67,7 +67,7 @@ func rename(b *testing.B, n int) {
 }
 
 // queued is how much of conn's receive buffer is in use, in bytes.
-func queued(b *testing.B, conn *procconn.Conn) uint32 {
+func queued(b testing.TB, conn *procconn.Conn) uint32 {
 	b.Helper()
 	raw, err := conn.SyscallConn()
 	if err != nil {

@@ -42,9 +42,20 @@
 // The descriptor is in the Go runtime's own epoll set too, which is how Receive waits; so an event may wake a thread of the
 // runtime besides that of the loop.
 //
-// An in-kernel filter for the socket (SO_ATTACH_FILTER, SO_ATTACH_BPF) goes on the same descriptor, after Dial: a filter
-// attached earlier would drop the acknowledgement. It has to pass the Comm events of our own process, or Probe
-// would find the connector deaf.
+// # Following some processes at no cost
+//
+// Whoever receives all events is woken by every fork and exit of the machine, and slows them all down. A filter that the
+// kernel runs before it queues an event, or wakes anybody, spares that. There are two, both attached after Dial, for they
+// would drop the acknowledgement of LISTEN, and both pass what Probe needs:
+//
+//   - [Conn.Track] makes a [Set], an eBPF program with a map: the processes that were added, and all that descend from them.
+//     The program adds each child as it is born, so no descendant is missed, and when the receive buffer overflows
+//     the set is still exact: [Set.Births] tells what the lost events would have. It takes root, or CAP_BPF.
+//   - [Conn.Filter] passes what is about a list of processes, by a classic BPF program, which takes no privileges. The list is
+//     the caller's to keep up, and the race with grandchildren that are born meanwhile the caller's to close.
+//
+// A filter sees what is sent, so what the kernel had no memory to send is missed by it too. A process with CAP_NET_ADMIN can
+// send to our socket, and so bring a Set to follow what it should not; Receive skips such frames.
 //
 // # Requirements
 //

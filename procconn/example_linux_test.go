@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 
@@ -61,6 +63,74 @@ func ExampleConn_TryReceive() {
 	// fork 100 101 false
 	// fork 100 101 true
 	// exit 101 7
+}
+
+// Follow everything that descends from us, however it forks. Without an Output comment this is compiled but not run.
+func ExampleConn_Track() {
+	conn, err := procconn.Dial()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	set, err := conn.Track()
+	if errors.Is(err, procconn.ErrNoBPF) {
+		log.Fatal("go on with conn.Filter: ", err)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer set.Close()
+	if err := set.Add(os.Getpid()); err != nil { // before anything is started
+		log.Fatal(err)
+	}
+	daemon := exec.Command("lighttpd", "-f", "/etc/lighttpd/lighttpd.conf")
+	if err := daemon.Start(); err != nil {
+		log.Fatal(err)
+	}
+	for {
+		ev, err := conn.Receive()
+		switch {
+		case errors.Is(err, procconn.ErrOverflow):
+			births, err := set.Births() // nobody is missing
+			log.Print(len(births), err)
+		case err != nil:
+			log.Print(err)
+			return
+		case ev.Kind == procconn.Fork:
+			log.Printf("%d begot %d; have a pidfd opened", ev.ParentTGID, ev.TGID)
+			// When that tells of its death: set.Forget(ev.TGID, ev.Time)
+		}
+	}
+}
+
+// Follow one process and its children. The kernel runs the filter on what the fake connector sends, as it does for a real one.
+func ExampleConn_Filter() {
+	conn, kernel := procconntest.New(new(testing.B)) // in a real test its *testing.T
+	followed := []int{100}
+	if err := conn.Filter(followed); err != nil {
+		fmt.Println(err)
+	}
+	kernel.Send(
+		procconn.Event{Kind: procconn.Fork, ParentPID: 100, ParentTGID: 100, PID: 101, TGID: 101},
+		procconn.Event{Kind: procconn.Fork, ParentPID: 50, ParentTGID: 50, PID: 51, TGID: 51},
+	)
+	for {
+		ev, ok, err := conn.TryReceive()
+		if err != nil || !ok {
+			break
+		}
+		if ev.Kind != procconn.Fork {
+			continue // what was queued before there was a filter
+		}
+		fmt.Println("fork", ev.ParentTGID, ev.TGID)
+		followed = append(followed, ev.TGID)
+		if err := conn.Filter(followed); err != nil {
+			fmt.Println(err)
+		}
+		// Here look into /proc/101/task/*/children, for those that were born before this.
+	}
+	// Output:
+	// fork 100 101
 }
 
 func ExampleDecode() {

@@ -22,6 +22,10 @@ func TestMain(m *testing.M) {
 	case "dial":
 		_, err := procconn.Dial()
 		fmt.Println(errors.Is(err, procconn.ErrUnavailable), err)
+	case "filter":
+		filterAsUser()
+	case "longest":
+		longestFilters()
 	case "threads": // a Go program has some
 	}
 }

@@ -106,7 +106,7 @@ func describeExit(e *control.Exit, now time.Time) string {
 func describeFollow(s control.Status) string {
 	switch {
 	case s.Follow == followOn:
-		return "on (--follow-forks)"
+		return "on: whatever survives the program"
 	case s.Follow == followAuto && s.Followed:
 		return "auto: it put itself into the background"
 	case s.Follow == followAuto && s.State == stateRunning:

@@ -126,7 +126,7 @@ func (c *Claim) Listen() (int, error) {
 		err = unix.Renameat(dir, tmp, dir, c.name+".sock")
 	}
 	if err != nil {
-		return -1, fmt.Errorf("control socket of %s: %w", c.name, errors.Join(err, unix.Close(fd)))
+		return -1, fmt.Errorf("control socket %s.sock: %w", c.name, errors.Join(err, unix.Close(fd)))
 	}
 	return fd, nil
 }
