@@ -110,6 +110,7 @@ func dueEnding(m *Machine, now time.Time, ev Event) {
 // ended is reached when nobody is left.
 func (m *Machine) ended(now time.Time) {
 	m.do(Disarm{TimerKill})
+	m.asked, m.hard = false, false // who is found late has his own time
 	switch {
 	case m.state == Stopping:
 		m.conclude(now)

@@ -15,8 +15,8 @@ func begin(m *Machine, now time.Time, _ Event) {
 func (m *Machine) start(now time.Time) {
 	m.enter(now, Starting)
 	m.run++
-	m.spawning, m.hard, m.asked, m.followed = true, false, false, false
-	m.main, m.named = nil, 0
+	m.spawning, m.followed = true, false
+	m.main, m.named, m.wounded = nil, 0, time.Time{}
 	m.do(Spawn{m.run})
 }
 
