@@ -35,9 +35,9 @@ func TestParseParent(t *testing.T) {
 		{"", -1, ""},
 	}
 	for _, tt := range tests {
-		got, _, err := parseParent([]byte(tt.stat))
-		if tt.want < 0 && !errors.Is(err, errStat) || tt.want >= 0 && (err != nil || got != tt.want) {
-			t.Errorf("%q: got %d, %v; want %d", tt.stat, got, err, tt.want)
+		got, state, err := parseParent([]byte(tt.stat))
+		if tt.want < 0 && !errors.Is(err, errStat) || tt.want >= 0 && (err != nil || got != tt.want) || state != tt.state {
+			t.Errorf("%q: got %d, %q, %v; want %d, %q", tt.stat, got, state, err, tt.want, tt.state)
 		}
 	}
 }

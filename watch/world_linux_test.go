@@ -40,7 +40,6 @@ func TestRunInAHostileWorld(t *testing.T) {
 				t.Errorf("the service blocks %s", blocked)
 			}
 			if strings.Trim(ignored, "0") != "" {
-				bug(t, "a signal that Go has no handler for stays ignored: TSTP, TTIN, TTOU, CONT")
 				t.Errorf("the service ignores %s", ignored)
 			}
 		})
