@@ -38,8 +38,8 @@ func (e *early) hold(s *Supervisor, ev procconn.Event) bool {
 	if e.pids == nil {
 		e.pids = map[int]bool{}
 	}
-	e.pids[ev.TGID] = true
 	if len(e.events) < maxEarly {
+		e.pids[ev.TGID] = true
 		e.events = append(e.events, ev)
 	}
 	return true

@@ -95,7 +95,6 @@ func TestEarlyIsBounded(t *testing.T) {
 		t.Errorf("%d, whole: %v", len(held), whole)
 	}
 	if pids > 2*maxEarly {
-		bug(t, "early.pids grows without bounds")
 		t.Errorf("%d pids are held", pids)
 	}
 }

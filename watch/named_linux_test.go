@@ -82,7 +82,6 @@ func TestRunWithBadPidfile(t *testing.T) {
 	s.await("all is well", func(st *control.Status) bool { return st.Message == "" })
 	write(t, p.Pidfile, "garbage\n", 0o644)
 	s.await("garbage once more", func(st *control.Status) bool { return st.Message != "" })
-	bug(t, "named() leaves the note when the pid is the one that was claimed before")
 	write(t, p.Pidfile, fmt.Sprintln(main), 0o644)
 	s.await("all is well again", func(st *control.Status) bool { return st.Message == "" })
 }

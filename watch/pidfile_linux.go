@@ -31,12 +31,20 @@ func newPidfile(path string) (*pidfile, error) {
 	return p, nil
 }
 
-// watch watches the file's folder, or the nearest one above it that exists.
+// watch watches the file's folder, or the nearest one above it that exists:
+// until it is sure that none nearer came into being before the watch was there.
 func (p *pidfile) watch() {
-	for dir := filepath.Dir(p.path); ; dir = filepath.Dir(dir) {
-		if _, err := unix.InotifyAddWatch(p.fd, dir, pidfileEvents); err == nil || dir == filepath.Dir(dir) {
+	for watched := ""; ; {
+		dir := filepath.Dir(p.path)
+		for ; ; dir = filepath.Dir(dir) {
+			if _, err := unix.InotifyAddWatch(p.fd, dir, pidfileEvents); err == nil || dir == filepath.Dir(dir) {
+				break
+			}
+		}
+		if dir == watched || dir == filepath.Dir(p.path) {
 			return
 		}
+		watched = dir
 	}
 }
 

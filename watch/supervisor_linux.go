@@ -210,8 +210,9 @@ func (s *Supervisor) signalled(sig unix.Signal, from int) {
 		if s.units[0].config.StopOnHangup {
 			s.stop()
 		}
+	case unix.SIGPIPE: // of a log that nobody reads: telling of it would be the next one
 	default:
-		s.units[0].log.Info(fmt.Sprintf("%s from pid %d ignored", unix.SignalName(sig), from))
+		s.units[0].log.Info(fmt.Sprintf("%s ignored", unix.SignalName(sig)))
 	}
 }
 

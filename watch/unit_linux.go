@@ -163,8 +163,10 @@ func (s *Supervisor) named(u *unit) {
 		s.catchUp() // who has just written it may be just born
 	}
 	switch {
-	case errors.Is(err, os.ErrNotExist) || err == nil && pid == u.claimed:
+	case errors.Is(err, os.ErrNotExist):
 		return
+	case err == nil && pid == u.claimed:
+		u.note = "" // it was wrong, or empty, in between
 	case errors.Is(err, errPidfileEmpty): // for now
 		u.note = fmt.Sprintf("pidfile %s is empty: ignored", u.pidfile.path)
 	case err != nil:

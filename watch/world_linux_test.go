@@ -61,7 +61,6 @@ func TestRunIgnoresSignals(t *testing.T) {
 	})
 	s.stop()
 	if strings.Contains(s.log.String(), fmt.Sprintf("from pid %d ", pid)) {
-		bug(t, "what was sent on by tgkill comes from ourselves")
 		t.Errorf("it takes itself for the sender:\n%s", s.log)
 	}
 }
@@ -105,7 +104,6 @@ func TestRunIsIdle(t *testing.T) {
 // Nobody reads the log any more, as after `start -D … | head`: what is lost is
 // the log.
 func TestRunLogIsBroken(t *testing.T) {
-	bug(t, "SIGPIPE of a broken log is logged, which raises the next SIGPIPE, for ever")
 	path := filepath.Join(t.TempDir(), "log")
 	check(t, unix.Mkfifo(path, 0o600))
 	reader, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)

@@ -42,33 +42,54 @@ func (d *Dir) Claim(name string) (*Claim, error) {
 // releasing its claim.
 func (c *Claim) TakenUp() bool { return c.takenUp }
 
-// take opens and locks until what is locked is what has the name: the holder
-// before us removes the file while it still holds it.
+// take locks the file that a killed holder left, or makes a new one, which has
+// its lock before it gets its name: so what has the name and no lock is stale.
 func (c *Claim) take() error {
 	for {
-		presence, _, err := c.dir.Presence(c.name)
-		if err != nil {
-			return err
+		f, err := c.dir.open(c.name+".lock", unix.O_RDWR)
+		fresh := errors.Is(err, os.ErrNotExist)
+		if fresh {
+			f, err = c.dir.openNew(c.tmp())
 		}
-		c.takenUp = presence == Stale
-		f, err := c.dir.open(c.name+".lock", unix.O_RDWR|unix.O_CREAT)
 		if err != nil {
 			return fmt.Errorf("lock of %s: %w", c.name, err)
 		}
 		lk := unix.Flock_t{Type: unix.F_WRLCK}
 		err = unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lk)
+		if fresh {
+			err = errors.Join(err, c.publish())
+		}
 		if err == nil && c.dir.is(c.name+".lock", f) {
-			c.lock = f
+			c.lock, c.takenUp = f, !fresh
 			return nil
 		}
 		f.Close()
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		switch {
+		case err == nil, errors.Is(err, unix.EEXIST): // somebody was quicker, or has just ended
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
 			return fmt.Errorf("%s %w", c.name, ErrHeld)
-		}
-		if err != nil {
+		default:
 			return fmt.Errorf("lock %s: %w", c.name, err)
 		}
 	}
+}
+
+// tmp is the name of a lock file in the making.
+func (c *Claim) tmp() string { return fmt.Sprintf(".%s.lock.%d", c.name, os.Getpid()) }
+
+// publish gives a lock file in the making its name, if nothing has it yet.
+func (c *Claim) publish() error {
+	dir := int(c.dir.file.Fd())
+	err := unix.Linkat(dir, c.tmp(), dir, c.name+".lock", 0)
+	return errors.Join(err, c.dir.remove(c.tmp()))
+}
+
+// openNew makes a file; what has its name is a remainder of ours.
+func (d *Dir) openNew(name string) (*os.File, error) {
+	if err := d.remove(name); err != nil {
+		return nil, err
+	}
+	return d.open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
 }
 
 func (d *Dir) is(name string, f *os.File) bool {
@@ -148,10 +169,7 @@ func (c *Claim) Release(last *Status) error {
 // writeLast writes the last words whole or not at all.
 func (d *Dir) writeLast(name string, s *Status) error {
 	tmp := "." + name + ".json"
-	if err := d.remove(tmp); err != nil {
-		return err
-	}
-	f, err := d.open(tmp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	f, err := d.openNew(tmp)
 	if err != nil {
 		return err
 	}

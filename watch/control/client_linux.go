@@ -133,7 +133,7 @@ func (d *Dir) talk(name string, say func(c *conversation, pid int) error) (Prese
 }
 
 func (d *Dir) converse(name string, say func(c *conversation, pid int) error) error {
-	conn, err := net.DialTimeout("unix", d.at(name+".sock"), Patience)
+	conn, err := dial(d.at(name + ".sock"))
 	if err != nil {
 		return err
 	}
@@ -146,6 +146,31 @@ func (d *Dir) converse(name string, say func(c *conversation, pid int) error) er
 		return err
 	}
 	return say(converse(conn), pid)
+}
+
+// dial is net.DialTimeout that waits while the socket's queue is full; a
+// non-blocking connect gives EAGAIN then.
+func dial(path string) (net.Conn, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	patience := unix.NsecToTimeval(int64(Patience))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &patience); err != nil {
+		return nil, err
+	}
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+	}
+	if errors.Is(err, unix.EAGAIN) {
+		return nil, os.ErrDeadlineExceeded
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("connect", err)
+	}
+	return net.FileConn(f)
 }
 
 func silent(name string, err error) error {

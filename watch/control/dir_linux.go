@@ -117,6 +117,9 @@ func (d *Dir) Presence(name string) (Presence, int, error) {
 	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lk); err != nil {
 		return Absent, 0, fmt.Errorf("lock of %s: %w", name, err)
 	}
+	if lk.Type == unix.F_UNLCK && !d.is(name+".lock", f) {
+		return d.Presence(name) // it was released in good order since we opened it
+	}
 	if lk.Type == unix.F_UNLCK {
 		return Stale, 0, nil
 	}

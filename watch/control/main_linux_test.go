@@ -142,15 +142,6 @@ func (p *player) kill() {
 	_ = p.cmd.Wait() // closes the pipes; before, their end would be a word to leave
 }
 
-// bug skips a test that shows a fault of the product that is not mended yet;
-// with RESPAWNER_BUGS set it runs, and fails.
-func bug(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("RESPAWNER_BUGS") == "" {
-		t.Skip("product bug: ", what)
-	}
-}
-
 // unmet skips the test, or fails it where all tests are required.
 func unmet(t testing.TB, why ...any) {
 	t.Helper()
