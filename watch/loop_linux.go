@@ -21,8 +21,8 @@ const (
 	rankControl             // what clients ask
 )
 
-// loop is one epoll set. Rooms put descriptors in; run calls them when they
-// are ready, in rank order.
+// loop is one epoll set. Rooms put descriptors in; turn calls them when
+// they are ready, in rank order.
 type loop struct {
 	fd    int
 	next  uint64

@@ -90,13 +90,13 @@ func addSignal(set *unix.Sigset_t, sig unix.Signal) {
 }
 
 // read hands out the signals that are pending.
-func (s *signals) read(each func(sig unix.Signal, from int)) error {
+func (s *signals) read(each func(sig unix.Signal)) error {
 	for {
 		var info unix.SignalfdSiginfo
 		buf := (*[unsafe.Sizeof(info)]byte)(unsafe.Pointer(&info))
 		switch _, err := unix.Read(s.fd, buf[:]); err {
 		case nil:
-			each(unix.Signal(info.Signo), int(info.Pid))
+			each(unix.Signal(info.Signo))
 		case unix.EAGAIN:
 			return nil
 		default:

@@ -63,17 +63,12 @@ func churn(t *testing.T, forks bool) (stop func()) {
 }
 
 // next waits until a signal of this kind was read, and drops all others.
-func (s *signals) next(t *testing.T, want unix.Signal) (from int) {
+func (s *signals) next(t *testing.T, want unix.Signal) {
 	t.Helper()
 	for got := false; !got; {
 		readable(t, s.fd)
-		check(t, s.read(func(sig unix.Signal, pid int) {
-			if sig == want {
-				got, from = true, pid
-			}
-		}))
+		check(t, s.read(func(sig unix.Signal) { got = got || sig == want }))
 	}
-	return from
 }
 
 // Of 2,000 signals each arrives, whichever thread the kernel gave it to.

@@ -197,7 +197,7 @@ func (s *Supervisor) due(d deadline) {
 	}
 }
 
-func (s *Supervisor) signalled(sig unix.Signal, from int) {
+func (s *Supervisor) signalled(sig unix.Signal) {
 	if slices.Contains(ignored, sig) {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -62,30 +63,36 @@ func isOurs(path string) bool {
 	return uid == 0 || uid == os.Geteuid()
 }
 
-// printStatus prints what was found; as JSON one object, or an array where
-// several names were given.
+// printStatus prints what was found, whole or not at all.
 func printStatus(o options, all []*control.Status) error {
-	var out bytes.Buffer
+	show := printText
 	if o.JSON {
-		var v any = all
-		if len(all) == 1 {
-			v = all[0]
-		}
-		if err := json.NewEncoder(&out).Encode(v); err != nil {
-			return err
-		}
+		show = printJSON
 	}
-	for i, s := range all {
-		if o.JSON {
-			break
-		}
-		if i > 0 {
-			fmt.Fprintln(&out)
-		}
-		if err := render(&out, *s, time.Now(), cmdline); err != nil {
-			return err
-		}
+	var out bytes.Buffer
+	if err := show(&out, all); err != nil {
+		return err
 	}
 	_, err := out.WriteTo(os.Stdout)
 	return err
+}
+
+// printJSON prints one object, or an array where several names were given.
+func printJSON(w io.Writer, all []*control.Status) error {
+	if len(all) == 1 {
+		return json.NewEncoder(w).Encode(all[0])
+	}
+	return json.NewEncoder(w).Encode(all)
+}
+
+func printText(w io.Writer, all []*control.Status) error {
+	for i, s := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := render(w, *s, time.Now(), cmdline); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -39,13 +39,13 @@ func (d *Dir) Status(name string) (*Status, Presence, error) {
 	case presence == Held:
 		return answer, presence, nil
 	case presence == Stale:
-		return d.orphaned(name), presence, nil
+		return orphaned(name), presence, nil
 	}
 	return d.readLast(name), presence, nil
 }
 
 // orphaned is all that can be said of a service whose supervisor was killed.
-func (d *Dir) orphaned(name string) *Status {
+func orphaned(name string) *Status {
 	s := Unsupervised(name)
 	s.State, s.Message = "failed", "its supervisor died without ending it; processes of the service may still run"
 	return s

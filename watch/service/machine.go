@@ -197,7 +197,8 @@ func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 	if p == nil {
 		return ev, false
 	}
-	d := death{ev, p, p == m.starter, p.isRoot(), m.isServer(p), m.vital(p), m.certain()}
+	certain := m.certain()
+	d := death{ev, p, p == m.starter, p.isRoot(), m.isServer(p), m.vital(p, certain), certain}
 	if d.root || p == m.main {
 		if d.starter || p == m.main || p.founding && m.state != Backoff {
 			m.lastExit = LastExit{ev.PID, ev.Exit, now} // not of strays, nor of what is cleared away

@@ -155,8 +155,8 @@ func (m *Machine) isServer(p *proc) bool {
 // vital tells whether the crash of p is the service's crash: main's alone
 // where main is certain, else that of every root that could be main. A main
 // that is a helper's child is the helper's to mend.
-func (m *Machine) vital(p *proc) bool {
-	if m.certain() && m.main != nil {
+func (m *Machine) vital(p *proc, certain bool) bool {
+	if certain && m.main != nil {
 		return p == m.main.root()
 	}
 	return p.founding && p.isRoot()
