@@ -6,6 +6,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 60s
 # A Go older than go.mod asks for fetches the one it needs.
 export GOTOOLCHAIN ?= auto
+# Without urfave/cli's generator of manuals, whose tables take 0.2 MB in each supervisor.
+export GOFLAGS := $(GOFLAGS) -tags=urfave_cli_no_docs
 
 BUILD = CGO_ENABLED=0 go build -trimpath
 
@@ -27,6 +29,11 @@ demo: PACKAGES = lighttpd curl
 demo: build deps ## a daemon that is killed, comes back and is stopped
 	$(BUILD) -o build/httpd ./test/httpd
 	RESPAWNER=$(CURDIR)/build/respawner HTTPD=$(CURDIR)/build/httpd sh test/demo.sh
+
+.PHONY: bench
+bench: PACKAGES = lighttpd gcc libc6-dev forkstat
+bench: build deps ## what following costs, into docs/BENCHMARKS.md (root; some minutes)
+	go run ./test/bench -respawner build/respawner -o docs/BENCHMARKS.md
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 60s)

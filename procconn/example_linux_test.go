@@ -72,7 +72,7 @@ func ExampleConn_Track() {
 		log.Fatal(err)
 	}
 	defer conn.Close()
-	set, err := conn.Track()
+	set, err := conn.Track(procconn.SetSize)
 	if errors.Is(err, procconn.ErrNoBPF) {
 		log.Fatal("go on with conn.Filter: ", err)
 	}

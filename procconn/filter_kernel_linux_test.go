@@ -82,7 +82,7 @@ func filterAsUser() {
 		fmt.Println("unavailable:", err)
 		return
 	}
-	_, err = conn.Track()
+	_, err = conn.Track(procconn.SetSize)
 	fmt.Println("refused:", errors.Is(err, procconn.ErrNoBPF) && errors.Is(err, syscall.EPERM))
 	fmt.Fprintln(os.Stderr, err)
 	cmd := exec.Command("sh", "-c", "read go; exec true")

@@ -193,8 +193,13 @@ func TestSetOverflow(t *testing.T) {
 	if n := lost(t, set); n != 0 {
 		t.Errorf("%d lost", n)
 	}
-	if catchUp(t, conn) == 0 {
+	got := catchUp(t, conn)
+	if got == 0 {
 		t.Error("nothing was left in the queue")
+	}
+	// A fork, and an exit, of each.
+	if n, err := conn.Dropped(); err != nil || int(n)+got < 2*len(truth) {
+		t.Errorf("%d dropped, %d received, %v", n, got, err)
 	}
 }
 
@@ -202,7 +207,7 @@ func TestSetOverflow(t *testing.T) {
 func TestSetFullOfProcesses(t *testing.T) {
 	conn := dial(t)
 	track(t, conn) // or skip
-	set, err := conn.TrackAtMost(4)
+	set, err := conn.Track(4)
 	if err != nil {
 		t.Fatal(err)
 	}

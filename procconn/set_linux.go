@@ -12,10 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setSize is how many processes a Set can hold. It takes 16 bytes of kernel memory for each at once (so half a MB), and
-// some 80 more for those that are there. It is also the highest pid plus one (pid_max) of most machines that have not been
-// told otherwise, so the processes that live hardly ever fill it; the dead that nobody has forgotten yet may.
-const setSize = 32768
+// SetSize is a good size for a [Set]. It is the highest pid plus one (pid_max) of many machines that have not been told
+// otherwise, so the processes that live hardly ever fill it; the dead that nobody has forgotten yet may.
+const SetSize = 32768
 
 // Set is the processes that descend from some that were added to it, kept by the kernel: a filter on the Conn's socket that
 // sees each birth on the machine before it could be queued, or lost. Make one with [Conn.Track].
@@ -27,8 +26,9 @@ type Set struct {
 	closed bool
 }
 
-// Track attaches a filter to the Conn that keeps a [Set], which is empty at first, in place of a filter that is there.
-// From then on the Conn receives only, for processes and not for other threads:
+// Track attaches a filter to the Conn that keeps a [Set] of at most size processes, which is empty at first, in place of a
+// filter that is there. The set takes 16 bytes of kernel memory for each of size at once, and some 80 more for those that
+// are there. From then on the Conn receives only, for processes and not for other threads:
 //
 //   - Fork, when the parent is in the set. The child is by then, too: whatever happens to the event, no descendant is missed.
 //   - Fork by anybody else, when the child's pid is in the set: its former owner is dead, and the pid was given away. By
@@ -46,13 +46,10 @@ type Set struct {
 // 5.11 RLIMIT_MEMLOCK is raised for an instant if it must be: whoever forks meanwhile passes that on.
 //
 // The kernel side is SO_ATTACH_BPF (net/core/filter.c, Linux 3.19); what is used here came until 5.6.
-func (c *Conn) Track() (*Set, error) { return c.track(setSize) }
-
-// track is Track for a set of any size. Before Linux 5.11 the memory of maps and programs counts as locked, and the usual
-// limit is lower than what we need, for root too. Then the limit is lifted meanwhile; what we start later must not inherit
-// that.
-func (c *Conn) track(size int) (*Set, error) {
+func (c *Conn) Track(size int) (*Set, error) {
 	s, err := c.newSet(size)
+	// Before Linux 5.11 the memory of maps and programs counts as locked, and the usual limit is lower than what we need,
+	// for root too. Then the limit is lifted meanwhile; what we start later must not inherit that.
 	none, old := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}, unix.Rlimit{}
 	if errors.Is(err, unix.EPERM) && unix.Prlimit(0, unix.RLIMIT_MEMLOCK, &none, &old) == nil {
 		s, err = c.newSet(size)
@@ -103,7 +100,7 @@ func trackError(err error) error {
 		}
 	}
 	if errors.Is(err, unix.EPERM) { // for which package ebpf has advice that does not apply
-		err = fmt.Errorf("neither root nor CAP_BPF, or a sandbox: %w", unix.EPERM)
+		err = fmt.Errorf("neither root nor CAP_BPF, or a sandbox, or RLIMIT_MEMLOCK (before Linux 5.11): %w", unix.EPERM)
 	}
 	return fmt.Errorf("%w: %w", ErrNoBPF, err)
 }
@@ -141,6 +138,21 @@ func (s *Set) Forget(pid int, born time.Duration) error {
 	return s.explain("forget", err)
 }
 
+// Birth returns the Birth of one process; ok is false when it is not in the set.
+//
+// The error is what bpf(2) said, or wraps [os.ErrClosed] after Close.
+func (s *Set) Birth(pid int) (b Birth, ok bool, err error) {
+	var e entry
+	err = s.births.Lookup(uint32(pid), &e)
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		return Birth{}, false, nil
+	}
+	if err != nil {
+		return Birth{}, false, s.explain("birth", err)
+	}
+	return e.birth(uint32(pid)), true, nil
+}
+
 // Births returns who is in the set, in the order of their births, so children come after their parents. Those who were
 // added come first.
 //
@@ -173,8 +185,8 @@ func (s *Set) Births() ([]Birth, error) {
 	}
 }
 
-// Lost returns how many children of processes in the set could not be put there so far, because it was full (it
-// holds 32768) or the kernel had no memory at hand. Their Forks have passed, but those of their own children may not.
+// Lost returns how many children of processes in the set could not be put there so far, because it was full or
+// the kernel had no memory at hand. Their Forks have passed, but those of their own children may not.
 //
 // The error is what bpf(2) said, or wraps [os.ErrClosed] after Close.
 func (s *Set) Lost() (n uint64, err error) {

@@ -22,7 +22,7 @@ import (
 // track returns an empty Set on conn.
 func track(t testing.TB, conn *procconn.Conn) *procconn.Set {
 	t.Helper()
-	set, err := conn.Track()
+	set, err := conn.Track(procconn.SetSize)
 	if errors.Is(err, procconn.ErrNoBPF) {
 		unmet(t, err)
 	}
@@ -173,7 +173,7 @@ func setModel(model map[int]procconn.Birth, ev procconn.Event) bool {
 func TestSetFull(t *testing.T) {
 	conn, kernel := procconntest.New(t)
 	track(t, conn) // or skip
-	set, err := conn.TrackAtMost(4)
+	set, err := conn.Track(4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestFilterClosed(t *testing.T) {
 		_, errBirths := set.Births()
 		_, errLost := set.Lost()
 		_ = conn.Close()
-		_, errTrack := conn.Track()
+		_, errTrack := conn.Track(procconn.SetSize)
 		for i, err := range []error{
 			errBirths, errLost, set.Add(1), set.Forget(1, 0), errTrack, conn.Filter(nil), conn.Unfilter(),
 		} {
@@ -301,7 +301,7 @@ func TestFiltersLeakNothing(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			gone, _ := procconntest.New(t)
 			_ = gone.Close()
-			if _, err := gone.Track(); err == nil {
+			if _, err := gone.Track(procconn.SetSize); err == nil {
 				t.Fatal("no error")
 			}
 		})

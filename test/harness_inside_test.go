@@ -44,7 +44,7 @@ func inside(t *testing.T, world string, wrapper []string, tests string, env ...s
 	cmd := command(t, wrapper[0], append(wrapper[1:], self, "-test.v", "-test.run=^("+tests+")$")...)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Env = append(cmd.Env, envInside+"="+world, envRespawner+"="+respawner, envShape+"="+shape)
-	r := finishWithin(t, cmd, 4*patience)
+	r := finishWithin(t, cmd, 8*patience)
 	if r.code != 0 || !strings.Contains(r.stdout, "--- PASS") {
 		t.Errorf("in %s: %v", world, r)
 	}

@@ -27,6 +27,7 @@ type service struct {
 	runtime string // --runtime-dir; respawner makes it
 	log     textFile
 	journal textFile // of the shape program
+	options []string // of each start
 }
 
 // exit is last_exit of status --json.
@@ -50,6 +51,9 @@ type status struct {
 	Follow        string     `json:"follow"`
 	Followed      bool       `json:"followed"`
 	Tracking      string     `json:"tracking"`
+	Reason        string     `json:"tracking_reason"`
+	LostEvents    int        `json:"lost_events"`
+	Resyncs       int        `json:"resyncs"`
 	LastExit      *exit      `json:"last_exit"`
 	Message       string     `json:"message"`
 }
@@ -93,7 +97,7 @@ func (s *service) end() {
 func (s *service) words(verb string, options ...string) []string {
 	words := append([]string{verb, "--runtime-dir", s.runtime}, options...)
 	if verb == "start" {
-		words = append(words, "--log", s.log.path)
+		words = append(append(words, "--log", s.log.path), s.options...)
 	}
 	if s.name != filepath.Base(s.program) {
 		words = append(words, "--name", s.name)

@@ -13,7 +13,7 @@ import (
 // died, and a stop leaves nobody.
 func TestShapes(t *testing.T) {
 	const on, auto, off = "--follow-forks", "", "--no-follow-forks"
-	for _, test := range []struct {
+	shapes := []struct {
 		shape   string
 		follows []string
 	}{
@@ -29,21 +29,31 @@ func TestShapes(t *testing.T) {
 		{"clone-parent", []string{on}},
 		{"starter-fails", []string{on}},
 		{"escapees", []string{auto, off}},
-	} {
-		for _, follow := range test.follows {
-			t.Run(test.shape+follow, func(t *testing.T) {
-				t.Parallel()
-				s := newShape(t, test.shape)
-				st := startShape(s, follow)
-				if want := (follow == on || test.shape != "foreground" && test.shape != "escapees"); st.Followed != want {
-					t.Errorf("put itself into the background: %v, but status says %v", want, st.Followed)
+	}
+	for _, step := range steps(t) {
+		for _, test := range shapes {
+			for _, follow := range test.follows {
+				if step == "pidfile" && follow == auto {
+					continue // -p means --follow-forks
 				}
-				s.quiet()
-				mustBeMain(s, s.crash(st.MainPID), 2)
-				s.quiet()
-				s.starts(2)
-				s.stop()
-			})
+				t.Run(step+"/"+test.shape+follow, func(t *testing.T) {
+					t.Parallel()
+					s := newShape(t, test.shape)
+					s.track(step)
+					st := startShape(s, follow)
+					if want := (follow == on || test.shape != "foreground" && test.shape != "escapees"); st.Followed != want {
+						t.Errorf("put itself into the background: %v, but status says %v", want, st.Followed)
+					}
+					s.quiet()
+					mustBeMain(s, s.crash(st.MainPID), 2)
+					s.quiet()
+					if now := s.mustRun(); now.Tracking != step {
+						t.Errorf("tracking is %q (%s), not %q any more", now.Tracking, now.Reason, step)
+					}
+					s.starts(2)
+					s.stop()
+				})
+			}
 		}
 	}
 }

@@ -14,6 +14,11 @@ type Config struct {
 	// Pidfile is the path of the daemon's own pidfile, empty for none.
 	Pidfile string
 
+	// Tracking is the step of the ladder to insist on; TrackBest, the zero
+	// value, takes the best that works. One that can't be had is an error of
+	// Run; one that fails later is left for the best that works.
+	Tracking Tracking
+
 	// Control is a listening, non-blocking socket on which clients ask; the
 	// supervisor closes it. -1 for none.
 	Control int

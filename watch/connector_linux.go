@@ -14,72 +14,23 @@ import (
 // kernel queues a fork's event before the child runs. So once the queue was
 // emptied, all children are known of whoever died before.
 
-// connect dials the connector. Without it the children files are scanned.
-func (s *Supervisor) connect() {
-	conn, err := procconn.Dial()
-	if err != nil {
-		s.scanning(err)
-		return
-	}
-	if err = conn.SetReadBuffer(readBuffer); err == nil {
-		err = s.listen(conn)
-	}
-	if err != nil {
-		s.scanning(errors.Join(err, conn.Close()))
-	}
-}
-
-// readBuffer is asked for the connector's queue, in bytes: some thousand events
-// can wait there.
-const readBuffer = 1 << 20
-
-func (s *Supervisor) listen(conn *procconn.Conn) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var addErr error
-	err = raw.Control(func(fd uintptr) {
-		// Nothing to do when it is ready: each turn begins with catchUp.
-		s.connSlot, addErr = s.loop.add(rankWake, int(fd), unix.EPOLLIN, func(uint32) {})
-	})
-	if err := errors.Join(err, addErr); err != nil {
-		return err
-	}
-	s.conn = conn
-	return nil
-}
-
-// scanning goes on without the connector.
-func (s *Supervisor) scanning(why error) {
-	if s.conn != nil {
-		why = errors.Join(why, s.loop.remove(s.connSlot), s.conn.Close())
-		s.conn = nil
-	}
-	s.reason = why.Error()
-}
-
 // catchUp learns of everything that was born until now. It comes first in
 // each turn, before anybody's death is acted on. What had to wait for that is
 // done then; where the queue could not be emptied, only what waited before.
 func (s *Supervisor) catchUp() {
 	ghosts, kills := len(s.ghosts), len(s.kills)
-	err := s.drain()
-	switch {
-	case err != nil:
-		for _, u := range s.units {
-			u.log.Warn("the proc connector failed: going on by scanning", "error", err)
-		}
-		s.scanning(err)
-		s.scan()
-	case s.lost && s.emptied && !s.early.waiting():
-		s.lost = false // before that, more is lost, or is not to be told from a start
-		s.resyncs++
-		s.scan()
-	case s.conn == nil:
-		s.scan()
+	if err := s.drain(); err != nil {
+		s.fall(err)
 	}
-	if s.emptied {
+	if err := s.keepUp(); err != nil {
+		s.fall(err)
+	}
+	if s.ladder.lost {
+		s.resync()
+	} else if s.ladder.emptied {
+		s.ladder.opened = nil // nobody else has got their pids
+	}
+	if s.ladder.emptied {
 		ghosts, kills = len(s.ghosts), len(s.kills)
 	}
 	s.buryGhosts(ghosts)
@@ -89,15 +40,16 @@ func (s *Supervisor) catchUp() {
 // drain reads the connector until it is empty, or until at least all was read
 // that had been queued when it began: a storm must not hold up the turn.
 func (s *Supervisor) drain() error {
-	s.emptied = true
-	if s.conn == nil {
+	l := &s.ladder
+	l.emptied = true
+	if l.conn == nil {
 		return nil
 	}
-	for range s.conn.Capacity() {
-		ev, ok, err := s.conn.TryReceive()
+	for range l.conn.Capacity() {
+		ev, ok, err := l.conn.TryReceive()
 		switch {
 		case errors.Is(err, procconn.ErrOverflow):
-			s.lost = true
+			l.lost, l.forked = true, true // among what was lost
 		case err != nil:
 			return err
 		case !ok:
@@ -106,8 +58,78 @@ func (s *Supervisor) drain() error {
 			s.observe(ev)
 		}
 	}
-	s.emptied = false
+	l.emptied = false
 	return nil
+}
+
+// keepUp does what the step needs beside the events.
+func (s *Supervisor) keepUp() error {
+	l := &s.ladder
+	switch l.step {
+	case TrackKernelSet:
+		return s.lookAfterSet()
+	case TrackSocketFilter:
+		return s.refilter()
+	case TrackScan:
+		return s.scan()
+	case TrackPidfile:
+		if s.clearing() {
+			return s.scan()
+		}
+	}
+	return nil
+}
+
+// resync makes up for births that were not told. What is being started is
+// known only later, and an overflow ends only with an empty queue; until then
+// more may be missing.
+func (s *Supervisor) resync() {
+	l := &s.ladder
+	var err error
+	if l.set != nil {
+		err = s.replay()
+	}
+	s.dropStrangers()
+	if l.set == nil || l.gap {
+		err = errors.Join(err, s.scanAll())
+	}
+	if l.step == TrackSocketFilter {
+		err = errors.Join(err, s.refilter())
+	}
+	switch {
+	case err != nil:
+		s.fall(err)
+	case l.emptied && !s.early.waiting():
+		l.lost, l.gap = false, false
+		l.resyncs++
+		if l.step <= l.first { // else the next try for it is due
+			s.probeIn(probeSoon)
+		}
+	}
+}
+
+// dropStrangers makes sure of the processes whose pidfds were opened since it
+// last was sure: the pid may have been given away before, and that birth be
+// among those that were not told.
+func (s *Supervisor) dropStrangers() {
+	opened := s.ladder.opened
+	s.ladder.opened = nil
+	for _, p := range opened {
+		if s.procs[p.pid] == p && p.pidfd >= 0 && !s.isStill(p) {
+			s.bury(p, p.exit)
+		}
+	}
+}
+
+// isStill tells whether a pid is still that of the process: by the set, if
+// there is one, else by its parent.
+func (s *Supervisor) isStill(p *process) bool {
+	if s.ladder.set == nil {
+		return s.belongs(p)
+	}
+	b, in, err := s.ladder.set.Birth(p.pid)
+	s.check(err)
+	return in && b.Time == p.born
 }
 
 // observe takes one event of the connector. Threads are not followed.
@@ -118,42 +140,66 @@ func (s *Supervisor) observe(ev procconn.Event) {
 	p := s.procs[ev.TGID]
 	switch {
 	case ev.Kind == procconn.Fork:
-		s.forked(ev)
+		s.ladder.forked = true
+		if !s.born(ev.ParentTGID, ev.TGID, ev.Time) {
+			s.overheard(ev.TGID)
+		}
+	case p == nil && ev.Kind == procconn.Exec:
+		s.overheard(ev.TGID)
 	case p == nil:
 	case ev.Kind == procconn.Exec:
-		if program := programOf(p.pid); program.File != "" { // it is not gone already
-			s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
-		}
+		s.ranProgram(p)
+	case p.pidfd >= 0 && !p.hasEnded(): // only its first thread has
 	case ev.Kind == procconn.Exit:
-		p.exit = exitOf(ev.ExitCode) // of its first thread; its death is for the pidfd to tell
+		p.exit = exitOf(ev.ExitCode)
 		if p.dead {
 			s.bury(p, p.exit)
 		}
 	}
 }
 
-// forked takes a birth into the forest, if the parent is of it.
-func (s *Supervisor) forked(ev procconn.Event) {
-	if old := s.procs[ev.TGID]; old != nil {
-		if ev.Time <= old.since {
-			return // it is that very process, which a scan has found first
-		}
-		// Its pid was given away, so it is dead and reaped; its pidfd may even
-		// have been opened too late, on the new one.
-		s.bury(old, old.exit)
-	}
-	switch p := s.procs[ev.ParentTGID]; {
-	case p != nil:
-		s.adopt(p.unit, ev.ParentTGID, ev.TGID, ev.Time)
-	case ev.ParentTGID == s.pid: // CLONE_PARENT by a root
-		s.adopt(s.units[0], 0, ev.TGID, ev.Time)
+// ranProgram tells what a process runs now, if it is not gone already.
+func (s *Supervisor) ranProgram(p *process) {
+	if program := programOf(p.pid); program.File != "" {
+		s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
 	}
 }
 
+// born takes a birth into the forest, if the parent is of it. It tells whether
+// the child or the parent was known.
+func (s *Supervisor) born(parent, child int, at time.Duration) bool {
+	if s.isKnown(child, at) {
+		return true
+	}
+	if s.procs[parent] == nil && parent != s.pid {
+		return false
+	}
+	s.takeIn(parent, child, at) // a child of ours that we did not start: CLONE_PARENT by a root
+	return true
+}
+
+// isKnown tells whether a birth is that of a process that we know. If it is a
+// later one, the pid was given away, so the former owner is dead and reaped;
+// our pidfd for it may even have been opened too late, on the new one.
+func (s *Supervisor) isKnown(pid int, at time.Duration) bool {
+	p := s.procs[pid]
+	if p == nil {
+		return false
+	}
+	if at > p.since {
+		s.bury(p, p.exit)
+		return false
+	}
+	p.born = at // known already: a scan has found it, or we have started it
+	return true
+}
+
 // monotonic is the clock of the connector's events (CLOCK_MONOTONIC).
-func monotonic() time.Duration {
+func monotonic() time.Duration { return clock(unix.CLOCK_MONOTONIC) }
+
+func clock(id int32) time.Duration {
 	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+	if err := unix.ClockGettime(id, &t); err != nil {
 		panic(err) // every kernel has it
 	}
 	return time.Duration(t.Nano())

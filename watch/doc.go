@@ -16,19 +16,25 @@
 //
 // Each mechanism of the kernel is touched in one file only:
 //
-//	loop_linux.go       epoll
-//	connector_linux.go  births by the proc connector
-//	scan_linux.go       births by the children files, where the connector fails
-//	early_linux.go      births during a start, before its pid is known
-//	process_linux.go    the live processes, and their deaths by pidfds
-//	pidfd_linux.go      pidfd_open, pidfd_send_signal, waitid
-//	spawn_linux.go      fork and exec, on a clean thread
-//	signals_linux.go    signalfd
-//	subreaper_linux.go  PR_SET_CHILD_SUBREAPER
-//	wake_linux.go       eventfd
-//	pidfile_linux.go    the daemon's pidfile, by inotify
-//	control_linux.go    the control socket
-//	procfs_linux.go     /proc
+//	loop_linux.go          epoll
+//	ladder_linux.go        which way births are known, and what if it fails
+//	connector_linux.go     births by the proc connector
+//	kernelset_linux.go     births by the set that the kernel keeps
+//	socketfilter_linux.go  births by a filter for those that are known
+//	scan_linux.go          births by the children files, where the connector fails
+//	owner_linux.go         whose a child is that nobody told of
+//	early_linux.go         births during a start, before its pid is known
+//	process_linux.go       the live processes, and their deaths by pidfds
+//	pidfd_linux.go         pidfd_open, pidfd_send_signal, waitid
+//	spawn_linux.go         fork and exec, on a clean thread
+//	signals_linux.go       signalfd
+//	subreaper_linux.go     PR_SET_CHILD_SUBREAPER
+//	wake_linux.go          eventfd
+//	pidfile_linux.go       the daemon's pidfile, by inotify
+//	named_linux.go         what it names, and whether that may be believed
+//	trust_linux.go         who can have written a file
+//	control_linux.go       the control socket
+//	procfs_linux.go        /proc
 //
 // One goroutine, locked to its thread, owns all state, so there is no lock.
 // The only others are the spawner's, which hands outcomes over a channel, and

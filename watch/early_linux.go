@@ -28,6 +28,10 @@ func (e *early) end() (held []procconn.Event, whole bool) {
 	return held, len(held) < maxEarly
 }
 
+// heard tells whether the birth of a program being started was told, or may be
+// among what there was no place for.
+func (e *early) heard(pid int) bool { return e.pids[pid] || len(e.events) >= maxEarly }
+
 // hold takes an event that may be of a program being started.
 func (e *early) hold(s *Supervisor, ev procconn.Event) bool {
 	fork := ev.Kind == procconn.Fork

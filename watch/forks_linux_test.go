@@ -2,11 +2,11 @@ package watch
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,15 +30,16 @@ type stage struct {
 	log    *bytes.Buffer
 }
 
-// setUp starts script as a service. Children that this process has already
-// are strangers to it.
-func setUp(t *testing.T, script string) *stage {
+// setUp starts script as a service on a step of the ladder. Children that this
+// process has already are strangers to it.
+func setUp(t *testing.T, step Tracking, script string) *stage {
 	t.Helper()
 	runtime.LockOSThread()
 	conn, kernel := procconntest.New(t)
 	g := &stage{t: t, kernel: kernel, log: &bytes.Buffer{}}
+	dials(t, conn)
 	s, err := newSupervisor(Config{
-		Spec: service.Spec{Name: "x", StopTimeout: patient}, Program: program(t, "sh", "-c", script),
+		Spec: service.Spec{Name: "x", StopTimeout: patient}, Program: program(t, "sh", "-c", script), Tracking: step,
 		Control: -1, Log: slog.New(slog.NewTextHandler(g.log, nil)),
 	})
 	check(t, err)
@@ -54,23 +55,48 @@ func setUp(t *testing.T, script string) *stage {
 		check(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0))
 		runtime.UnlockOSThread()
 	})
-	s.scanning(fmt.Errorf("its place is taken by a fake"))
-	check(t, s.listen(conn))
 	s.tell(s.units[0], service.Start{})
 	readable(t, s.spawner.wake.fd)
+	for _, pid := range childrenOf(s.pid) {
+		// The program leads its session; others may have come home already.
+		if sid, err := unix.Getsid(pid); !s.strangers[pid] && err == nil && sid == pid {
+			kernel.Send(fork(s.pid, pid))
+		}
+	}
 	s.spawned()
-	if pids := g.pids(); len(pids) == 1 {
-		g.main = pids[0]
+	if procs := g.units[0].machine.Snapshot().Procs; len(procs) > 0 {
+		g.main = procs[0].PID
 	} else {
-		t.Fatalf("started %v", pids)
+		t.Fatal("nothing was started")
 	}
 	return g
+}
+
+// dials has supervisors connect to fakes, one after the other, and then to
+// nobody.
+func dials(t *testing.T, conns ...*procconn.Conn) {
+	t.Cleanup(func() { dialConnector = procconn.Dial })
+	dialConnector = func() (*procconn.Conn, error) {
+		if len(conns) == 0 {
+			return nil, errors.New("no connector any more")
+		}
+		conn := conns[0]
+		conns = conns[1:]
+		return conn, nil
+	}
 }
 
 // happen has the kernel tell of events, and the supervisor read them.
 func (g *stage) happen(events ...procconn.Event) {
 	g.kernel.Send(events...)
 	g.catchUp()
+}
+
+// onSteps runs a test on steps of the ladder.
+func onSteps(t *testing.T, test func(t *testing.T, step Tracking), steps ...Tracking) {
+	for _, step := range steps {
+		t.Run(step.String(), func(t *testing.T) { test(t, step) })
+	}
 }
 
 // tree is the forest as "child<parent" in the order of a snapshot.
@@ -83,14 +109,6 @@ func (g *stage) tree() string {
 		g.t.Errorf("the machine knows %v, the supervisor %d processes", out, len(g.procs))
 	}
 	return strings.Join(out, " ")
-}
-
-func (g *stage) pids() (pids []int) {
-	for pid := range g.procs {
-		pids = append(pids, pid)
-	}
-	slices.Sort(pids)
-	return pids
 }
 
 func (g *stage) wantTree(format string, args ...any) {
@@ -108,10 +126,14 @@ func fork(parent, child int) procconn.Event {
 const nobody = 4194304
 
 func TestForksAreFollowed(t *testing.T) {
+	onSteps(t, testForksAreFollowed, TrackKernelSet, TrackEvents)
+}
+
+func testForksAreFollowed(t *testing.T, step Tracking) {
 	a, _ := run(t, "sleep", "1000")
 	b, _ := run(t, "sleep", "1000")
 	other, _ := run(t, "sleep", "1000")
-	g := setUp(t, "exec sleep 1000")
+	g := setUp(t, step, "exec sleep 1000")
 	thread := fork(g.main, other)
 	thread.TGID = g.main
 	g.happen(fork(g.main, a), thread, fork(other, nobody), fork(a, b),
@@ -129,8 +151,12 @@ func TestForksAreFollowed(t *testing.T) {
 
 // The number of one of ours went to a stranger: that one is let alone.
 func TestPidIsGivenAway(t *testing.T) {
+	onSteps(t, testPidIsGivenAway, TrackKernelSet, TrackEvents)
+}
+
+func testPidIsGivenAway(t *testing.T, step Tracking) {
 	a, pidfd := run(t, "sleep", "1000")
-	g := setUp(t, "exec sleep 1000")
+	g := setUp(t, step, "exec sleep 1000")
 	g.happen(fork(g.main, a))
 	g.wantTree("%d<0 %d<%d", g.main, a, g.main)
 	g.happen(fork(1, a))
@@ -145,9 +171,13 @@ func TestPidIsGivenAway(t *testing.T) {
 // One that was gone before it could be opened has children whose birth is told
 // after its own.
 func TestGhostHasChildren(t *testing.T) {
+	onSteps(t, testGhostHasChildren, TrackKernelSet, TrackEvents)
+}
+
+func testGhostHasChildren(t *testing.T, step Tracking) {
 	a, _ := run(t, "sleep", "1000")
 	b, _ := run(t, "sleep", "1000")
-	g := setUp(t, "exec sleep 1000")
+	g := setUp(t, step, "exec sleep 1000")
 	g.happen(fork(g.main, nobody), fork(nobody, a), fork(a, b))
 	g.wantTree("%d<0 %d<0 %d<%d", g.main, a, b, a) // by /proc the heir is a child of ours
 	if len(g.ghosts) > 0 {
@@ -159,16 +189,22 @@ func TestGhostHasChildren(t *testing.T) {
 
 // After an overflow the children files tell who is there.
 func TestOverflow(t *testing.T) {
+	onSteps(t, testOverflow, TrackSocketFilter, TrackEvents)
+}
+
+func testOverflow(t *testing.T, step Tracking) {
 	path, hear := fifo(t)
-	g := setUp(t, fmt.Sprintf("sh -c 'sleep 1000 & echo $! >%s; exec sleep 1000' & wait", path))
+	g := setUp(t, step, fmt.Sprintf("sh -c 'sleep 1000 & echo $! >%s; exec sleep 1000' & wait", path))
 	grandchild := pidOf(hear())
 	child := parentOf(grandchild)
-	g.wantTree("%d<0", g.main) // nobody told of them
+	if step == TrackEvents {
+		g.wantTree("%d<0", g.main) // nobody told of them
+	}
 	g.kernel.Overflow()
 	g.catchUp()
 	g.wantTree("%d<0 %d<%d %d<%d", g.main, child, g.main, grandchild, child)
-	if g.resyncs != 1 {
-		t.Errorf("%d resyncs", g.resyncs)
+	if g.ladder.resyncs != 1 {
+		t.Errorf("%d resyncs", g.ladder.resyncs)
 	}
 	g.happen(procconn.Event{Kind: procconn.Fork, ParentPID: 1, ParentTGID: 1, PID: child, TGID: child, Time: 1})
 	g.wantTree("%d<0 %d<%d %d<%d", g.main, child, g.main, grandchild, child) // told late of what the scan found
@@ -177,34 +213,41 @@ func TestOverflow(t *testing.T) {
 // More events than the queue holds, as in a storm: they overflow and the scan
 // finds nobody but who is there.
 func TestStorm(t *testing.T) {
-	g := setUp(t, "exec sleep 1000")
+	onSteps(t, testStorm, TrackKernelSet, TrackSocketFilter, TrackEvents)
+}
+
+func testStorm(t *testing.T, step Tracking) {
+	g := setUp(t, step, "exec sleep 1000")
 	var storm []procconn.Event
 	for i := range 3000 {
 		storm = append(storm, fork(g.main, nobody-i))
 	}
 	g.kernel.Send(storm...)
-	for readableWithin(g.connSlot.fd, 0) {
+	for readableWithin(g.ladder.slot.fd, 0) {
 		g.catchUp()
 	}
 	g.wantTree("%d<0", g.main)
-	if g.resyncs == 0 || len(g.ghosts) > 0 {
-		t.Errorf("%d resyncs, %d ghosts", g.resyncs, len(g.ghosts))
+	if g.ladder.resyncs == 0 || len(g.ghosts) > 0 {
+		t.Errorf("%d resyncs, %d ghosts", g.ladder.resyncs, len(g.ghosts))
 	}
 }
 
 // The connector may fail in the middle; then it is done without.
 func TestConnectorFails(t *testing.T) {
+	onSteps(t, testConnectorFails, TrackKernelSet, TrackSocketFilter, TrackEvents)
+}
+
+func testConnectorFails(t *testing.T, step Tracking) {
 	path, hear := fifo(t)
-	g := setUp(t, fmt.Sprintf("sleep 1000 & echo $! >%s; wait", path))
+	g := setUp(t, step, fmt.Sprintf("sleep 1000 & echo $! >%s; wait", path))
 	child := pidOf(hear())
-	g.wantTree("%d<0", g.main)
-	shut(t, g.connSlot.fd)
+	shut(t, g.ladder.slot.fd)
 	g.catchUp()
 	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
 	if st := g.status(g.units[0]); st.Tracking != "scan" || st.TrackingReason == "" {
 		t.Errorf("tracking %q, %q", st.Tracking, st.TrackingReason)
 	}
-	if !strings.Contains(g.log.String(), "going on by scanning") {
+	if !strings.Contains(g.log.String(), "going on by scan") {
 		t.Errorf("the log says nothing of it: %s", g.log)
 	}
 	g.catchUp()

@@ -29,6 +29,11 @@ type plan struct {
 	Spec    service.Spec
 	Pidfile string
 	LogFile string // "": stderr
+	Beside  []plan // other services of the same supervisor
+
+	Tracking   string
+	ReadBuffer int // of the connector, 0: as always
+	SetSize    int // of the kernel's set, 0: as always
 }
 
 // outcome is what a supervisor process says in the end.
@@ -38,32 +43,49 @@ type outcome struct {
 	Leaked string
 }
 
-// supervise is such a process: Run can be called but once in one. It prints
+// supervise is such a process: superviseAll can be called but once in one. It prints
 // its Report, and then its outcome.
 func supervise(p plan) {
 	out := json.NewEncoder(os.Stdout)
 	warmUp()
+	if p.ReadBuffer > 0 {
+		readBuffer = p.ReadBuffer
+	}
+	if p.SetSize > 0 {
+		setSize = p.SetSize
+	}
 	dir := must(control.MakeDir(p.Dir))
-	claim := must(dir.Claim("x"))
 	null := must(os.OpenFile(os.DevNull, os.O_RDWR, 0))
 	var log io.Writer = os.Stderr
 	if p.LogFile != "" {
 		log = must(os.OpenFile(p.LogFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600))
 	}
 	p.Spec.Name = "x"
+	plans := append([]plan{p}, p.Beside...)
+	var claims []*control.Claim
+	for _, p := range plans {
+		claims = append(claims, must(dir.Claim(p.Spec.Name)))
+	}
 	before := takeStock()
-	result, err := Run(Config{
-		Spec: p.Spec, Pidfile: p.Pidfile, Control: must(claim.Listen()), StopOnHangup: true,
-		Program: Program{Path: must(exec.LookPath(p.Args[0])), Args: p.Args, Env: os.Environ(), Files: [3]*os.File{null, null, null}},
-		Log:     slog.New(slog.NewTextHandler(log, nil)),
-		Report:  func(r Report) { _ = out.Encode(r) },
-	})
-	end := outcome{Result: result, Leaked: before.leaked()}
+	var configs []Config
+	for i, p := range plans {
+		tracking, _ := ParseTracking(p.Tracking)
+		configs = append(configs, Config{
+			Spec: p.Spec, Pidfile: p.Pidfile, Control: must(claims[i].Listen()), StopOnHangup: true, Tracking: tracking,
+			Program: Program{Path: must(exec.LookPath(p.Args[0])), Args: p.Args, Env: os.Environ(), Files: [3]*os.File{null, null, null}},
+			Log:     slog.New(slog.NewTextHandler(log, nil)),
+		})
+	}
+	configs[0].Report = func(r Report) { _ = out.Encode(r) }
+	results, err := superviseAll(configs...)
+	end := outcome{Result: results[0], Leaked: before.leaked()}
 	if err != nil {
 		end.Err = err.Error()
 	}
-	if err := claim.Release(result.Last); err != nil {
-		end.Err += err.Error()
+	for i, claim := range claims {
+		if err := claim.Release(results[i].Last); err != nil {
+			end.Err += err.Error()
+		}
 	}
 	_ = out.Encode(end)
 }
@@ -230,7 +252,7 @@ func zombies(of int) (pids []string) {
 	files := must(filepath.Glob("/proc/[0-9]*/stat"))
 	for _, f := range files {
 		b, _ := os.ReadFile(f)
-		if parent, _, err := parseParent(b); err == nil && parent == of && strings.Contains(string(b), ") Z ") {
+		if stat, err := parseStat(b); err == nil && stat.ppid == of && stat.state == "Z" {
 			pids = append(pids, strings.Split(f, "/")[2])
 		}
 	}

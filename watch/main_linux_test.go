@@ -21,6 +21,9 @@ const planEnv = "WATCH_TEST_PLAN"
 const patient = time.Minute
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(siblingEnv); path != "" {
+		begetSibling(path)
+	}
 	if text := os.Getenv(planEnv); text != "" {
 		var p plan
 		if err := json.Unmarshal([]byte(text), &p); err != nil {

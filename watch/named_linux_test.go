@@ -69,7 +69,7 @@ func TestRunWithBadPidfile(t *testing.T) {
 		"garbage\n":               "does not begin with a line that is a pid: ignored",
 		"1\n":                     "names pid 1, which can't be a service's: ignored",
 		"-1\n":                    "names pid -1, which can't be a service's: ignored",
-		fmt.Sprintln(os.Getpid()): "which is no process of x: ignored",
+		fmt.Sprintln(os.Getpid()): "which is no process of x (/tmp can be written by others): ignored",
 		fmt.Sprintln(nobody):      "which is no process of x: ignored",
 	} {
 		write(t, p.Pidfile, content, 0o644)

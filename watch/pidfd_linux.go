@@ -26,6 +26,12 @@ func openPidfd(pid int) (int, error) {
 	return -1, os.NewSyscallError("pidfd_open", err)
 }
 
+// isGone tells whether there is no process of that pid, not even a zombie.
+func isGone(pid int) bool {
+	_, err := unix.Getpgid(pid)
+	return err == unix.ESRCH
+}
+
 // send sends a signal to the process that the pidfd was opened for, and to no
 // other; one that is dead already is no error.
 func send(pidfd int, sig unix.Signal) error {
@@ -41,11 +47,12 @@ var (
 	errNotEnded = errors.New("not to be waited for yet")
 )
 
-// reap takes the status of a dead child (waitid(P_PIDFD), Linux 5.4). The
-// error is errNotOurs for a process that is somebody else's child, and
-// errNotEnded for one that a tracer has still to let go.
-func reap(pidfd int) (service.Exit, error) {
-	info, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG)
+// endOf returns how a child ended that is dead, and leaves it a zombie, so that
+// nobody else gets its pid (waitid(P_PIDFD), Linux 5.4). The error is
+// errNotOurs for a process that is somebody else's child, and errNotEnded for
+// one that lives, or that a tracer has still to let go.
+func endOf(pidfd int) (service.Exit, error) {
+	info, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 	switch {
 	case errors.Is(err, unix.ECHILD):
 		return service.Exit{}, errNotOurs
@@ -55,6 +62,40 @@ func reap(pidfd int) (service.Exit, error) {
 		return service.Exit{}, errNotEnded
 	}
 	return info.exit(), nil
+}
+
+// reap does away with the zombie of a dead child.
+func reap(pidfd int) error {
+	_, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG)
+	return os.NewSyscallError("waitid", err)
+}
+
+// exitInfo is how a process ended that is dead and reaped, whoever its parent
+// was (PIDFD_GET_INFO with PIDFD_INFO_EXIT, fs/pidfs.c, Linux 6.15). told is
+// false where the kernel does not say so, or not yet.
+func exitInfo(pidfd int) (exit service.Exit, told bool) {
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
+	if err := unix.IoctlPidfdInfo(pidfd, &info); err != nil || info.Mask&unix.PIDFD_INFO_EXIT == 0 {
+		return service.Exit{}, false // older kernels have no such request, or no such answer
+	}
+	return exitOf(uint32(info.Exit_code)), true
+}
+
+// isReadable tells whether the process of a pidfd has ended, reaped or not.
+func isReadable(pidfd int) bool {
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds, 0)
+		if err != unix.EINTR { // a signal that is pending ends even a poll that does not wait
+			return err == nil && n > 0
+		}
+	}
+}
+
+// hasChildren tells whether we have any child, dead or alive.
+func hasChildren() bool {
+	_, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
+	return err == nil
 }
 
 // deadChild returns the pid of a child that waits to be reaped, 0 for none. It

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -24,6 +25,15 @@ func run(t *testing.T, args ...string) (pid, pidfd int) {
 		_ = unix.Close(pidfd)
 	})
 	return pid, pidfd
+}
+
+// takeEnd returns how a child ended, and has it reaped.
+func takeEnd(pidfd int) (service.Exit, error) {
+	exit, err := endOf(pidfd)
+	if err == nil {
+		err = reap(pidfd)
+	}
+	return exit, err
 }
 
 // isDead tells whether a process has ended, reaped or not.
@@ -62,16 +72,16 @@ func TestReap(t *testing.T) {
 				if _, err := unix.Wait4(pid, &st, unix.WUNTRACED, nil); err != nil || !st.Stopped() {
 					t.Fatal(st, err)
 				}
-				if _, err := reap(pidfd); !errors.Is(err, errNotEnded) {
+				if _, err := takeEnd(pidfd); !errors.Is(err, errNotEnded) {
 					t.Errorf("of a stopped process: %v", err)
 				}
 				check(t, send(pidfd, unix.SIGCONT))
 			}
 			readable(t, pidfd)
-			if got, err := reap(pidfd); err != nil || got != tt.want {
+			if got, err := takeEnd(pidfd); err != nil || got != tt.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, tt.want)
 			}
-			if _, err := reap(pidfd); !errors.Is(err, errNotOurs) {
+			if _, err := takeEnd(pidfd); !errors.Is(err, errNotOurs) {
 				t.Errorf("a second time: %v", err)
 			}
 			if _, err := openPidfd(pid); !errors.Is(err, errGone) {
@@ -86,7 +96,7 @@ func TestReapCoreFlag(t *testing.T) {
 	t.Chdir(t.TempDir()) // where the core falls
 	_, pidfd := run(t, "sh", "-c", "ulimit -c unlimited && kill -ABRT $$")
 	readable(t, pidfd)
-	got, err := reap(pidfd)
+	got, err := takeEnd(pidfd)
 	if got.Code != 0 && err == nil {
 		unmet(t, "no core dumps to be had here")
 	}
@@ -97,13 +107,13 @@ func TestReapCoreFlag(t *testing.T) {
 
 func TestReapOfTheLiving(t *testing.T) {
 	_, pidfd := run(t, "sleep", "1000")
-	if _, err := reap(pidfd); !errors.Is(err, errNotEnded) || isDead(pidfd) {
+	if _, err := takeEnd(pidfd); !errors.Is(err, errNotEnded) || isDead(pidfd) {
 		t.Errorf("got %v, dead: %v", err, isDead(pidfd))
 	}
 	parent, err := openPidfd(os.Getppid())
 	check(t, err)
 	defer unix.Close(parent)
-	if _, err := reap(parent); !errors.Is(err, errNotOurs) {
+	if _, err := takeEnd(parent); !errors.Is(err, errNotOurs) {
 		t.Errorf("of our parent: %v", err)
 	}
 }
@@ -144,7 +154,7 @@ func TestDeadChildOnlyLooks(t *testing.T) {
 			t.Errorf("got %d, %v; want %d", pid, err, want)
 		}
 	}
-	if got, err := reap(pidfd); err != nil || got.Code != 7 {
+	if got, err := takeEnd(pidfd); err != nil || got.Code != 7 {
 		t.Errorf("its status was taken: %+v, %v", got, err)
 	}
 	if pid, err := deadChild(); pid != 0 || err != nil {
@@ -175,7 +185,7 @@ func TestExitOfAgreesWithReap(t *testing.T) {
 	for _, script := range []string{"exit 0", "exit 255", "kill -9 $$"} {
 		_, pidfd := run(t, "sh", "-c", script)
 		readable(t, pidfd)
-		byWaitid, err := reap(pidfd)
+		byWaitid, err := takeEnd(pidfd)
 		check(t, err)
 		pid, other := run(t, "sh", "-c", script)
 		readable(t, other)
@@ -184,5 +194,40 @@ func TestExitOfAgreesWithReap(t *testing.T) {
 		if got := exitOf(uint32(raw)); got != byWaitid {
 			t.Errorf("%s: %+v by status, %+v by waitid", script, got, byWaitid)
 		}
+	}
+}
+
+// How a process ended that was somebody else's child is told once that one has
+// reaped it, and not before.
+func TestExitInfo(t *testing.T) {
+	for script, want := range map[string]service.Exit{
+		"exit 3":        {Known: true, Code: 3},
+		"kill -9 $$":    {Known: true, Signal: 9},
+		"kill -TERM $$": {Known: true, Signal: 15},
+	} {
+		path, hear := fifo(t)
+		_, parent := run(t, "sh", "-c", fmt.Sprintf("sh -c 'echo $$ >%s; kill -STOP $$; %s'; exec sleep 1000", path, script))
+		pid := pidOf(hear())
+		pidfd, err := openPidfd(pid)
+		check(t, err)
+		defer unix.Close(pidfd)
+		if exit, told := exitInfo(pidfd); told {
+			t.Errorf("%s: of a living one %+v", script, exit)
+		}
+		eventually(t, "it is stopped", func() bool { return must(statOf(pid)).state == "T" })
+		check(t, send(pidfd, unix.SIGCONT))
+		readable(t, pidfd)
+		if _, err := endOf(pidfd); !errors.Is(err, errNotOurs) {
+			t.Errorf("%s: it is ours: %v", script, err)
+		}
+		eventually(t, "it is reaped", func() bool { return isGone(pid) })
+		exit, told := exitInfo(pidfd)
+		if !told {
+			unmet(t, "the kernel does not tell (it does since 6.15)")
+		}
+		if exit != want {
+			t.Errorf("%s: %+v, want %+v", script, exit, want)
+		}
+		check(t, send(parent, unix.SIGKILL))
 	}
 }

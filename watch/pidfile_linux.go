@@ -90,24 +90,10 @@ func (p *pidfile) removeStale(was int) (removed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("pidfile %s %w: left alone", p.path, err)
 	}
-	if pid != was {
-		if err := isGone(pid); err != nil {
-			return false, fmt.Errorf("pidfile %s names pid %d, %w: left alone", p.path, pid, err)
-		}
+	if pid != was && !isGone(pid) {
+		return false, fmt.Errorf("pidfile %s names pid %d, which is no process of this service: left alone", p.path, pid)
 	}
 	return true, os.Remove(p.path)
-}
-
-// isGone returns nil when no process has the pid.
-func isGone(pid int) error {
-	fd, err := openPidfd(pid)
-	if err == nil {
-		return errors.Join(errors.New("which is no process of this service"), unix.Close(fd))
-	}
-	if errors.Is(err, errGone) {
-		return nil
-	}
-	return err
 }
 
 func (p *pidfile) close() error {

@@ -177,7 +177,7 @@ func huge(path, words string) func() error {
 func TestRemoveStale(t *testing.T) {
 	deadPID, pidfd := run(t, "true")
 	readable(t, pidfd)
-	_, err := reap(pidfd)
+	_, err := takeEnd(pidfd)
 	check(t, err)
 	self := fmt.Sprintln(os.Getpid())
 	tests := map[string]struct {

@@ -26,23 +26,65 @@ type process struct {
 	warned bool         // that it can't be watched
 	looked bool         // what it runs as a root is known
 
+	foreign bool // it does not descend from us: a pidfile named it, or whom it descends from
+
 	// since is when it was known to live: the time of its fork's event, or of
-	// the scan that found it.
-	since time.Duration
+	// the scan that found it. born is when the kernel's set says that it was
+	// forked, 0 if it was put there.
+	since, born time.Duration
 }
+
+// hasEnded tells whether a process is dead, as far as a pidfd tells.
+func (p *process) hasEnded() bool { return p.pidfd >= 0 && isReadable(p.pidfd) }
 
 // isOurs tells whether /proc has a process below us.
 func (s *Supervisor) isOurs(pid int) bool {
 	parent := parentOf(pid)
-	return parent == s.pid || s.procs[parent] != nil
+	return parent == s.pid && !s.strangers[pid] || s.procs[parent] != nil
+}
+
+// belongs tells whether a pid is still that of a process of the forest, by its
+// parent; that of an orphan which does not descend from us is init.
+func (s *Supervisor) belongs(p *process) bool { return p.foreign || s.isOurs(p.pid) }
+
+// parentIn is the parent of a process if it is of the forest, else 0.
+func (s *Supervisor) parentIn(pid int) int {
+	if parent := parentOf(pid); s.procs[parent] != nil {
+		return parent
+	}
+	return 0
 }
 
 // adopt adds a process to the forest.
 func (s *Supervisor) adopt(u *unit, parent, pid int, since time.Duration) {
-	p := &process{pid: pid, unit: u, pidfd: -1, since: since}
-	s.procs[pid] = p
-	s.open(p)
+	p := &process{pid: pid, unit: u, pidfd: -1, since: since, born: since}
+	if up := s.procs[parent]; up != nil {
+		p.foreign = up.foreign
+	}
+	s.enter(p)
+	if s.open(p); s.ladder.conn != nil {
+		s.ladder.opened = append(s.ladder.opened, p)
+	}
 	s.tell(u, service.Forked{Parent: parent, Child: pid})
+}
+
+// enter puts a process into the table.
+func (s *Supervisor) enter(p *process) {
+	s.procs[p.pid] = p
+	s.entered++
+	if l := &s.ladder; l.step == TrackSocketFilter {
+		l.changed, l.fresh = true, append(l.fresh, p)
+	}
+}
+
+// admit puts a process into the table that comes with its pidfd. The error is
+// one of putting it into the kernel's set, which may be newer than it.
+func (s *Supervisor) admit(p *process, pidfd int) error {
+	s.enter(p)
+	if err := s.watch(p, pidfd); err != nil {
+		s.open(p)
+	}
+	return s.join(p)
 }
 
 // open gets a pidfd and has the loop watch it. A process that is dead and
@@ -89,7 +131,7 @@ func (s *Supervisor) buryGhosts(n int) {
 			s.bury(p, p.exit)
 		default:
 			s.open(p)
-			if p.pidfd >= 0 && !s.isOurs(p.pid) { // it was gone, and its pid given away
+			if p.pidfd >= 0 && !s.belongs(p) { // it was gone, and its pid given away
 				s.bury(p, p.exit)
 			}
 		}
@@ -98,31 +140,80 @@ func (s *Supervisor) buryGhosts(n int) {
 
 // died acts on a death that the pidfd told.
 func (s *Supervisor) died(p *process) {
-	exit, err := reap(p.pidfd)
+	if s.ladder.lost && s.early.waiting() {
+		s.park(p) // it may have children that can't be looked for yet: until the start is over
+		return
+	}
+	s.lookAround()
+	exit, err := endOf(p.pidfd)
 	switch {
 	case errors.Is(err, errNotEnded):
 		s.park(p)
 		return
-	case errors.Is(err, errNotOurs) && s.conn != nil && !p.exit.Known && !p.dead:
-		s.awaitExit(p)
-		return
 	case errors.Is(err, errNotOurs):
-		exit = p.exit
+		s.diedElsewhere(p)
+		return
 	case err != nil:
 		p.unit.log.Warn(fmt.Sprintf("pid %d ended, its status can't be had", p.pid), "error", err)
 	}
-	s.bury(p, exit)
+	s.buryChild(p, exit)
 }
 
-// exitPatience is how long the connector has to tell how a process ended.
+// buryChild reaps a dead child of ours, and takes it out of the forest.
+func (s *Supervisor) buryChild(p *process, exit service.Exit) {
+	s.forget(p)
+	s.check(reap(p.pidfd))
+	if p.exit = exit; s.isLast(p) && hasChildren() {
+		s.missed() // somebody was born of whom nobody told
+		s.catchUp()
+	}
+	if s.procs[p.pid] == p { // else its pid was given away, and so it was buried
+		s.bury(p, exit)
+	}
+}
+
+// isLast tells whether nobody else is known who could be our child, where that
+// should be known.
+func (s *Supervisor) isLast(p *process) bool {
+	return s.ladder.conn != nil && len(s.procs) == 1 && s.procs[p.pid] == p && !s.mixed && !s.early.waiting()
+}
+
+// diedElsewhere acts on the death of a process that is not our child. How it
+// ended the connector tells, or the pidfd once its parent has reaped it.
+func (s *Supervisor) diedElsewhere(p *process) {
+	exit, told := exitInfo(p.pidfd)
+	switch {
+	case told:
+		s.bury(p, exit)
+	case p.exit.Known:
+		s.bury(p, p.exit)
+	case p.dead:
+		s.park(p) // it was reaped, and nobody can tell: until the connector does, or the time is over
+	default:
+		s.awaitExit(p)
+	}
+}
+
+// exitPatience is how long the connector, or the parent of a dead process, has
+// to tell how it ended.
 const exitPatience = 100 * time.Millisecond
 
-// awaitExit leaves a dead process that is not our child until the connector
-// tells how it ended: that event may come right after the death.
+// awaitExit leaves a dead process that is not our child until somebody tells
+// how it ended: the event may come right after the death, or the reaping,
+// which is a hang-up of the pidfd (Linux 6.13).
 func (s *Supervisor) awaitExit(p *process) {
-	s.park(p)
 	p.dead = true
+	s.check(s.loop.change(p.slot, 0))
 	s.check(s.timers.Set(deadline{dead: p}, time.Now().Add(exitPatience)))
+}
+
+// impatient ends that. Its parent may have died meanwhile, and left it to us.
+func (s *Supervisor) impatient(p *process) {
+	if exit, err := endOf(p.pidfd); err == nil {
+		s.buryChild(p, exit)
+		return
+	}
+	s.bury(p, p.exit)
 }
 
 // park takes a process out of the loop: one that is buried; or a dead child
@@ -134,18 +225,33 @@ func (s *Supervisor) park(p *process) {
 	p.slot = nil
 }
 
-// unpark has the loop tell of a process again.
+// unpark has the loop tell of a process's death again.
 func (s *Supervisor) unpark(p *process) (err error) {
-	if p.slot == nil && p.pidfd >= 0 {
+	switch {
+	case p.slot != nil:
+		err = s.loop.change(p.slot, unix.EPOLLIN)
+	case p.pidfd >= 0:
 		p.slot, err = s.loop.add(rankPidfd, p.pidfd, unix.EPOLLIN, func(uint32) { s.died(p) })
 	}
 	return err
 }
 
+// unparkAll has the loop tell of deaths that could not be acted on before.
+func (s *Supervisor) unparkAll() {
+	for _, p := range s.procs {
+		if p.slot == nil && !p.dead {
+			s.check(s.unpark(p))
+		}
+	}
+}
+
 // bury takes a dead process out of the forest.
 func (s *Supervisor) bury(p *process, exit service.Exit) {
 	delete(s.procs, p.pid)
-	s.buried = true
+	s.buried, s.ladder.changed = true, true
+	// This comes first, for it may start the successor on the other thread.
+	s.tell(p.unit, service.Exited{PID: p.pid, Exit: exit, Reaper: s.reaper(p)})
+	s.forget(p)
 	s.park(p)
 	if p.dead {
 		s.check(s.timers.Clear(deadline{dead: p}))
@@ -153,7 +259,6 @@ func (s *Supervisor) bury(p *process, exit service.Exit) {
 	if p.pidfd >= 0 {
 		s.check(unix.Close(p.pidfd))
 	}
-	s.tell(p.unit, service.Exited{PID: p.pid, Exit: exit, Reaper: s.reaper(p)})
 }
 
 // reaper is who has the children of a dead process now: a subreaper of the
@@ -181,12 +286,16 @@ func (s *Supervisor) reapRest() error {
 			s.childDied = false
 			return err
 		}
-		s.catchUp() // whoever is dead was born before: if it is ours, it is known now
+		s.catchUp() // whoever is dead was born before: if that was told, it is known now
+		if s.early.waiting() && s.procs[pid] == nil {
+			return nil // it may be a start that failed; the spawner reaps that
+		}
+		if s.procs[pid] == nil && s.ladder.conn != nil && !s.mixed {
+			s.missed()
+			s.catchUp()
+		}
 		if p := s.procs[pid]; p != nil {
 			return s.unpark(p) // its pidfd tells, in the next turn
-		}
-		if s.early.waiting() {
-			return nil // it may be a start that failed; the spawner reaps that
 		}
 		delete(s.strangers, pid)
 		if err := reapStranger(pid); err != nil {
@@ -201,6 +310,5 @@ func reapStranger(pid int) error {
 	if err != nil {
 		return err
 	}
-	_, err = reap(fd)
-	return errors.Join(err, unix.Close(fd))
+	return errors.Join(reap(fd), unix.Close(fd))
 }

@@ -3,29 +3,39 @@ package watch
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 var errStat = errors.New("not a line of /proc/PID/stat")
 
-// parseParent reads the parent's pid, and the state (Z for a zombie), from
-// /proc/PID/stat. The command in it is the process's own words and may have
-// anything in it, parentheses too.
-func parseParent(stat []byte) (ppid int, state string, err error) {
+// procStat is a part of /proc/PID/stat.
+type procStat struct {
+	state string // Z for a zombie
+	ppid  int
+	start time.Duration // since boot, rounded down to userTick
+}
+
+// userTick is the unit of times in /proc: USER_HZ is 100 wherever Go runs.
+const userTick = 10 * time.Millisecond
+
+// parseStat reads /proc/PID/stat. The command in it is the process's own words
+// and may have anything in it, parentheses too.
+func parseStat(stat []byte) (procStat, error) {
+	const stateAt, ppidAt, startAt = 0, 1, 19 // of the fields after the command (proc(5))
 	i := bytes.LastIndexByte(stat, ')')
-	if i < 0 {
-		return 0, "", errStat
-	}
 	fields := bytes.Fields(stat[i+1:])
-	if len(fields) < 2 {
-		return 0, "", errStat
+	if i < 0 || len(fields) <= startAt {
+		return procStat{}, errStat
 	}
-	ppid, err = strconv.Atoi(string(fields[1]))
-	if err != nil || ppid < 0 {
-		return 0, "", errStat
+	ppid, err := strconv.Atoi(string(fields[ppidAt]))
+	ticks, errTicks := strconv.ParseInt(string(fields[startAt]), 10, 64)
+	if err != nil || errTicks != nil || ppid < 0 || ticks < 0 || ticks > math.MaxInt64/int64(userTick) {
+		return procStat{}, errStat
 	}
-	return ppid, string(fields[0]), nil
+	return procStat{string(fields[stateAt]), ppid, time.Duration(ticks) * userTick}, nil
 }
 
 // parseChildren reads /proc/PID/task/TID/children: pids with spaces between.

@@ -2,53 +2,110 @@ package watch
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"respawner/watch/service"
 )
 
 // parentOf is the pid of a process's parent by /proc; 0 when it can't be told.
 func parentOf(pid int) int {
-	ppid, _ := statOf(pid)
-	return ppid
+	stat, _ := statOf(pid)
+	return stat.ppid
 }
 
 // isZombie tells whether a process is dead, and its parent has yet to reap it.
 func isZombie(pid int) bool {
-	_, state := statOf(pid)
-	return state == "Z"
+	stat, _ := statOf(pid)
+	return stat.state == "Z"
 }
 
-func statOf(pid int) (ppid int, state string) {
-	stat, err := readUpTo(fmt.Sprintf("/proc/%d/stat", pid), 4096)
+func statOf(pid int) (procStat, error) {
+	b, err := readUpTo(fmt.Sprintf("/proc/%d/stat", pid), 4096)
 	if err != nil {
-		return 0, ""
+		return procStat{}, err
 	}
-	if ppid, state, err = parseParent(stat); err != nil {
-		return 0, ""
-	}
-	return ppid, state
+	return parseStat(b)
 }
 
-// childrenOf are the children of all threads of a process (the kernel keeps
-// them by thread: fs/proc/array.c, CONFIG_PROC_CHILDREN, Linux 3.5). One that
-// comes or goes while they are read may be missing.
+// canScan returns nil where childrenOf works.
+func canScan() error {
+	if _, err := statOf(os.Getpid()); err != nil {
+		return fmt.Errorf("/proc can't be read: %w", err)
+	}
+	return nil
+}
+
+// hasChildrenFiles tells whether the kernel has them (CONFIG_PROC_CHILDREN).
+var hasChildrenFiles = sync.OnceValue(func() bool {
+	_, err := os.Stat("/proc/thread-self/children")
+	return err == nil
+})
+
+// childrenOf are the children of a process. One that comes or goes while they
+// are read may be missing.
 func childrenOf(pid int) []int {
+	if hasChildrenFiles() {
+		return listedChildren(pid)
+	}
+	return searchedChildren(pid)
+}
+
+// listedChildren reads the children files. The kernel keeps them by thread
+// (fs/proc/array.c, CONFIG_PROC_CHILDREN, Linux 3.5).
+func listedChildren(pid int) []int {
 	dir := fmt.Sprintf("/proc/%d/task", pid)
-	threads, err := os.ReadDir(dir)
+	threads, err := pidsIn(dir)
 	if err != nil {
 		return nil // it is gone, and its children are ours by now
 	}
 	var pids []int
-	for _, t := range threads {
-		if b, err := os.ReadFile(dir + "/" + t.Name() + "/children"); err == nil {
+	for _, tid := range threads {
+		if b, err := readUpTo(fmt.Sprintf("%s/%d/children", dir, tid), maxChildren); err == nil {
 			pids = append(pids, parseChildren(b)...)
 		}
 	}
 	return pids
+}
+
+// maxChildren bounds a children file, in bytes: pid_max is at most 4194304.
+const maxChildren = 4194304 * len("4194304 ")
+
+// searchedChildren asks all processes who their parent is.
+func searchedChildren(pid int) []int {
+	all, err := pidsIn("/proc")
+	if err != nil {
+		return nil // canScan has looked: it can be read
+	}
+	return slices.DeleteFunc(all, func(child int) bool { return parentOf(child) != pid })
+}
+
+// pidsIn lists the entries of a folder that are numbers.
+func pidsIn(dir string) (pids []int, err error) {
+	fd, err := open(dir, unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var buf [4096]byte
+	for {
+		n, err := unix.ReadDirent(fd, buf[:])
+		if n <= 0 || err != nil {
+			return pids, err
+		}
+		_, _, names := unix.ParseDirent(buf[:n], -1, nil)
+		for _, name := range names {
+			if pid, err := strconv.Atoi(name); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
 }
 
 // programOf is what a process runs; parts that can't be read stay empty.
@@ -72,11 +129,40 @@ func programFrom(p *Program) service.Program {
 	return service.Program{File: file, Args: strings.Join(args, "\x00") + "\x00"}
 }
 
-func readUpTo(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+// readUpTo reads the beginning of a file. With package os each time would leave
+// a kB of garbage, and a scan reads very many.
+func readUpTo(path string, limit int) ([]byte, error) {
+	fd, err := open(path, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
+	defer unix.Close(fd)
+	var buf [4096]byte
+	var content []byte
+	for len(content) < limit {
+		n, err := unix.Read(fd, buf[:min(len(buf), limit-len(content))])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, &os.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return content, nil
+		default:
+			content = append(content, buf[:n]...)
+		}
+	}
+	return content, nil
+}
+
+func open(path string, flags int) (int, error) {
+	for {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|flags, 0)
+		switch err {
+		case unix.EINTR:
+		case nil:
+			return fd, nil
+		default:
+			return -1, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
 }

@@ -7,54 +7,55 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
-func TestParseParent(t *testing.T) {
-	const rest = " S 7 9 9 0 -1 4194560 1 0 0 0"
-	tests := []struct {
-		stat  string
-		want  int // -1: an error
-		state string
-	}{
-		{"42 (sleep)" + rest, 7, "S"},
-		{"42 (sleep) Z 0 0 0", 0, "Z"},
-		{"42 (a b)" + rest, 7, "S"},
-		{"42 ()" + rest, 7, "S"},
-		{"42 () R 1 ()" + rest, 7, "S"},
-		{"42 () R 1 (x)" + rest, 7, "S"},
-		{"42 (\n) R 1\n)" + rest, 7, "S"},
-		{"42 (((((())))" + rest, 7, "S"},
-		{"42 (\xff\x00)" + rest, 7, "S"},
-		{"42 (x) R 4194304\n", 4194304, "R"},
-		{"42 (x) R", -1, ""},
-		{"42 (x)", -1, ""},
-		{"42 (x) R -1", -1, ""},
-		{"42 (x) R seven", -1, ""},
-		{"42 (x) R 99999999999999999999", -1, ""},
-		{"42 x S 7 9", -1, ""},
-		{"", -1, ""},
+// fields are those of a line of /proc/PID/stat after the parent's pid.
+const fields = " 9 9 0 -1 4194560 1 0 0 0 5 6 7 8 20 0 1 0 1234 0 0"
+
+func TestParseStat(t *testing.T) {
+	good := func(ppid int, state string) procStat { return procStat{state, ppid, 12340 * time.Millisecond} }
+	for line, want := range map[string]procStat{
+		"42 (sleep) S 7" + fields:          good(7, "S"),
+		"42 (sleep) Z 0" + fields:          good(0, "Z"),
+		"42 (a b) S 7" + fields + " 1 2 3": good(7, "S"),
+		"42 () S 7" + fields:               good(7, "S"),
+		"42 () R 1 () S 7" + fields:        good(7, "S"),
+		"42 (\n) R 1\n) S 7" + fields:      good(7, "S"),
+		"42 (((((()))) S 7" + fields:       good(7, "S"),
+		"42 (\xff\x00) S 7" + fields:       good(7, "S"),
+		"42 (x) R 4194304" + fields:        good(4194304, "R"),
+	} {
+		if got, err := parseStat([]byte(line)); err != nil || got != want {
+			t.Errorf("%q: %+v, %v", line, got, err)
+		}
 	}
-	for _, tt := range tests {
-		got, state, err := parseParent([]byte(tt.stat))
-		if tt.want < 0 && !errors.Is(err, errStat) || tt.want >= 0 && (err != nil || got != tt.want) || state != tt.state {
-			t.Errorf("%q: got %d, %q, %v; want %d, %q", tt.stat, got, state, err, tt.want, tt.state)
+	for _, line := range []string{
+		"", "42 (x)", "42 (x) R", "42 (x) R 7", "42 x S 7" + fields, "42 (x) R -1" + fields, "42 (x) R seven" + fields,
+		"42 (x) R 99999999999999999999" + fields,
+		"42 (x) R 7" + strings.Replace(fields, "1234", "-1", 1),
+		"42 (x) R 7" + strings.Replace(fields, "1234", "9223372036854775807", 1),
+		"42 (x) R 7" + strings.TrimSuffix(fields, " 1234 0 0"),
+	} {
+		if got, err := parseStat([]byte(line)); !errors.Is(err, errStat) || got != (procStat{}) {
+			t.Errorf("%q: %+v, %v", line, got, err)
 		}
 	}
 }
 
-// FuzzParseParent: no name that a process gives itself changes its parent.
-func FuzzParseParent(f *testing.F) {
+// FuzzParseStat: no name that a process gives itself changes its parent.
+func FuzzParseStat(f *testing.F) {
 	for _, comm := range []string{"sleep", ") R 1 (", ")", "(", "a b", "\n", ") S 1 1 1", "", "\xff"} {
 		f.Add([]byte(comm), uint32(7))
 	}
 	f.Fuzz(func(t *testing.T, comm []byte, ppid uint32) {
 		want := int(ppid & 0x3fffff)
-		stat := fmt.Sprintf("42 (%s) S %d 9 9 0 -1 4194560", comm, want)
-		if got, _, err := parseParent([]byte(stat)); err != nil || got != want {
-			t.Errorf("%q: got %d, %v; want %d", stat, got, err, want)
+		stat := fmt.Sprintf("42 (%s) S %d%s", comm, want, fields)
+		if got, err := parseStat([]byte(stat)); err != nil || got.ppid != want {
+			t.Errorf("%q: got %+v, %v; want %d", stat, got, err, want)
 		}
-		if got, _, err := parseParent(comm); err == nil && got < 0 {
-			t.Errorf("%q: got %d", comm, got)
+		if got, err := parseStat(comm); err == nil && (got.ppid < 0 || got.start < 0) {
+			t.Errorf("%q: got %+v", comm, got)
 		}
 	})
 }

@@ -1,20 +1,49 @@
 package watch
 
-import "respawner/watch/service"
+import (
+	"errors"
+	"time"
+
+	"respawner/watch/service"
+)
+
+// scanAll scans until nobody new is found, or often enough: while a scan goes
+// from the top down, an orphan can come up behind it.
+func (s *Supervisor) scanAll() error {
+	var err error
+	for range maxPasses {
+		before := s.entered
+		if err = s.scan(); err != nil || s.entered == before {
+			break
+		}
+	}
+	return err
+}
+
+// maxPasses bounds what is repeated because births come faster than it takes.
+const maxPasses = 8
 
 // scan finds by the children files who is below us and not known yet: after
-// the kernel had to drop events, and always where there is no connector.
-// Parents come before their children.
-func (s *Supervisor) scan() {
+// births were not told, and always where there is no connector. Parents come
+// before their children.
+//
+// The error is one of putting a process into the kernel's set.
+func (s *Supervisor) scan() (err error) {
 	strangers := map[int]bool{}
-	for queue := []int{s.pid}; len(queue) > 0; queue = queue[1:] {
+	for queue := s.tops(); len(queue) > 0; queue = queue[1:] {
 		parent := queue[0]
 		for _, child := range childrenOf(parent) {
+			known := s.procs[child] != nil
+			if !known && !s.strangers[child] && !strangers[parent] {
+				if known = s.discover(parent, child); known {
+					err = errors.Join(err, s.join(s.procs[child]))
+				}
+			}
 			switch {
 			case s.strangers[child] || strangers[parent]:
 				strangers[child] = true
-			case s.procs[child] == nil && !s.discover(parent, child):
-				continue
+			case !known || s.procs[child].hasEnded():
+				continue // the dead have no children
 			case parent == s.pid:
 				s.lookAt(s.procs[child])
 			}
@@ -22,6 +51,19 @@ func (s *Supervisor) scan() {
 		}
 	}
 	s.strangers = strangers
+	return err
+}
+
+// tops are who has nobody above that a scan would come by: we, and those that
+// a pidfile named though they don't descend from us.
+func (s *Supervisor) tops() []int {
+	tops := []int{s.pid}
+	for _, p := range s.procs {
+		if p.foreign {
+			tops = append(tops, p.pid)
+		}
+	}
+	return tops
 }
 
 // noteStrangers remembers children that the process had before it became a
@@ -30,29 +72,22 @@ func (s *Supervisor) scan() {
 func (s *Supervisor) noteStrangers() {
 	s.strangers = map[int]bool{}
 	for _, pid := range childrenOf(s.pid) {
-		s.strangers[pid] = true
+		s.strangers[pid], s.mixed = true, true
 	}
 }
 
 // discover adds a process that a scan has found, and tells whether it did. One
 // that is being started is left to the spawner to tell.
 func (s *Supervisor) discover(parent, child int) bool {
-	u := s.units[0]
-	switch p := s.procs[parent]; {
-	case p != nil:
-		u = p.unit
-	case s.early.waiting():
+	switch {
+	case s.procs[parent] == nil && s.early.waiting():
 		return false
-	default:
-		parent = 0
-	}
-	if parent != 0 && isZombie(child) {
+	case s.procs[parent] != nil && isZombie(child):
 		return false // dead, and not ours to reap
 	}
-	s.adopt(u, parent, child, monotonic())
-	p := s.procs[child]
-	if p.pidfd < 0 {
-		return true
+	p := s.takeIn(parent, child, monotonic())
+	if p == nil || p.pidfd < 0 {
+		return p != nil
 	}
 	if !s.isOurs(child) { // dead meanwhile, and its pid given away
 		s.bury(p, service.Exit{})
@@ -62,8 +97,20 @@ func (s *Supervisor) discover(parent, child int) bool {
 	return true
 }
 
-// lookAt finds out whether a root runs another program than its parent did:
-// when it becomes one, and as long as it is not settled who is main.
+// takeIn adds a process whose parent is of the forest, or ourselves. It
+// returns nil for one that is of no service.
+func (s *Supervisor) takeIn(parent, child int, at time.Duration) *process {
+	if p := s.procs[parent]; p != nil {
+		s.adopt(p.unit, parent, child, at)
+	} else if u := s.owner(child); u != nil {
+		s.adopt(u, 0, child, at)
+	}
+	return s.procs[child]
+}
+
+// lookAt finds out whether a process runs another program than its parent
+// did, when its exec may not have been told: when it becomes a root, and as
+// long as it is not settled who is main.
 func (s *Supervisor) lookAt(p *process) {
 	if p.looked && p.unit.machine.State() != service.Starting {
 		return
@@ -71,5 +118,23 @@ func (s *Supervisor) lookAt(p *process) {
 	p.looked = true
 	if program := programOf(p.pid); program.File != "" && program.File != p.unit.machine.Program(p.pid).File {
 		s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
+	}
+}
+
+// clearing tells whether a service is being ended.
+func (s *Supervisor) clearing() bool {
+	for _, u := range s.units {
+		if state := u.machine.State(); state == service.Stopping || state == service.Backoff {
+			return true
+		}
+	}
+	return false
+}
+
+// lookAround finds out who is there, on the step that does so only when it
+// matters: before a death is acted on, and before all are ended.
+func (s *Supervisor) lookAround() {
+	if s.ladder.step == TrackPidfile {
+		s.check(s.scan())
 	}
 }

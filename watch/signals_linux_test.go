@@ -99,7 +99,7 @@ func TestEveryDeathIsTold(t *testing.T) {
 		for !isDead(pidfd) {
 			s.next(t, unix.SIGCHLD)
 		}
-		_, err := reap(pidfd)
+		_, err := takeEnd(pidfd)
 		check(t, err)
 	}
 }

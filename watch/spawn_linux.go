@@ -39,6 +39,7 @@ type spawned struct {
 // wait for the exec holds up nobody either.
 type spawner struct {
 	requests chan func() spawned
+	bell     *wake // called for each request
 	results  chan spawned
 	wake     *wake
 }
@@ -49,10 +50,14 @@ func newSpawner(units int) (*spawner, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := heedSignals(); err != nil {
+	bell, err := newBell()
+	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	s := &spawner{make(chan func() spawned, units), make(chan spawned, units), w}
+	if err := heedSignals(); err != nil {
+		return nil, errors.Join(err, w.close(), bell.close())
+	}
+	s := &spawner{make(chan func() spawned, units), bell, make(chan spawned, units), w}
 	go s.work()
 	return s, nil
 }
@@ -81,7 +86,12 @@ func (s *spawner) work() {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	var none unix.Sigset_t
 	err := os.NewSyscallError("sigmask", unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil))
-	for spawn := range s.requests {
+	for {
+		s.bell.clear() // the kernel wakes this thread; a channel would have another one woken first, to wake it
+		spawn, ok := <-s.requests
+		if !ok {
+			break
+		}
 		out := spawn()
 		out.err = errors.Join(out.err, err)
 		s.results <- out
@@ -97,6 +107,7 @@ func (s *spawner) start(u *unit, run int) {
 		out.pid, out.pidfd, out.err = u.program.exec()
 		return out
 	}
+	s.bell.call()
 }
 
 // take returns a result, if there is one.
@@ -111,10 +122,11 @@ func (s *spawner) take() (spawned, bool) {
 
 func (s *spawner) close() error {
 	close(s.requests)
+	s.bell.call()
 	for out := range s.results {
 		_ = out // the loop has ended: nobody is left to be told
 	}
-	return s.wake.close()
+	return errors.Join(s.wake.close(), s.bell.close())
 }
 
 // exec runs the program in a session of its own. Signals that Go has a

@@ -72,7 +72,7 @@ func TestSpawnedHasCleanWorld(t *testing.T) {
 		t.Error("the pidfd is not its own")
 	}
 	readable(t, out.pidfd)
-	if e, err := reap(out.pidfd); err != nil || e.Signal != 9 {
+	if e, err := takeEnd(out.pidfd); err != nil || e.Signal != 9 {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

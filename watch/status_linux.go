@@ -15,11 +15,9 @@ func (s *Supervisor) status(u *unit) *control.Status {
 	out := &control.Status{
 		Name: u.name, State: snap.State.String(), Since: snap.Since, MainPID: snap.Main, SupervisorPID: s.pid,
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
-		Follow: spec.Follow.String(), Followed: snap.Followed, Tracking: "events", Resyncs: s.resyncs,
+		Follow: spec.Follow.String(), Followed: snap.Followed,
+		Tracking: s.ladder.step.String(), TrackingReason: s.reason(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
 		LastExit: lastExit(snap.LastExit), Message: snap.Message,
-	}
-	if s.conn == nil {
-		out.Tracking, out.TrackingReason = "scan", s.reason
 	}
 	if !snap.Respawn.IsZero() {
 		out.NextStart = &snap.Respawn
@@ -36,7 +34,10 @@ func (s *Supervisor) status(u *unit) *control.Status {
 }
 
 func (s *Supervisor) process(p service.Proc) control.Process {
-	if p.Parent == 0 {
+	switch q := s.procs[p.PID]; {
+	case q != nil && q.foreign:
+		p.Parent = parentOf(p.PID)
+	case p.Parent == 0:
 		p.Parent = s.pid
 	}
 	return control.Process{PID: p.PID, PPID: p.Parent, Role: p.Role.String()}

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"respawner/procconn"
 	"respawner/timer"
 	"respawner/watch/control"
 	"respawner/watch/service"
@@ -26,21 +25,18 @@ type Supervisor struct {
 	spawner *spawner
 	units   []*unit
 
-	procs  map[int]*process // all live processes of all services
-	ghosts []*process       // those without a pidfd
-	kills  []kill           // signals that wait to be sent
-	early  early
+	procs   map[int]*process // all live processes of all services
+	entered int              // how many there ever were
+	ghosts  []*process       // those without a pidfd
+	kills   []kill           // signals that wait to be sent
+	early   early
 
 	strangers map[int]bool // children of ours that are of no service
+	mixed     bool         // we had children before we were a supervisor
 	buried    bool         // in this turn somebody was, which frees descriptors
 	childDied bool         // somebody may wait to be reaped that no pidfd tells of
 
-	conn     *procconn.Conn // nil: the children files are scanned
-	connSlot *slot
-	emptied  bool   // its queue was empty when it was last read
-	lost     bool   // it dropped events that no scan has made up for yet
-	reason   string // why there is no connector
-	resyncs  int
+	ladder ladder // how births are known
 }
 
 // unit is one service in the supervisor.
@@ -52,19 +48,21 @@ type unit struct {
 	log     *slog.Logger
 	server  *server
 	pidfile *pidfile
-	claimed int    // the last pid that the pidfile named rightly
-	note    string // what is wrong with the pidfile
+	started time.Duration // when the last start was begun (CLOCK_BOOTTIME)
+	claimed int           // the last pid that the pidfile named rightly
+	note    string        // what is wrong with the pidfile
 	outcome *service.Done
 }
 
 // deadline names a timer of the supervisor: one of a service, of a client, of
-// a control socket, or of a dead process.
+// a control socket, of a dead process, or of the ladder.
 type deadline struct {
 	unit   *unit
 	timer  service.Timer
 	peer   *peer
 	server *server
 	dead   *process
+	ladder *ladder
 }
 
 // Result is how a service ended.
@@ -84,11 +82,22 @@ type Result struct {
 // The error says what kept the loop from being made, or broke it; then the
 // service, if it had been started, runs on without a supervisor.
 func Run(c Config) (Result, error) {
+	results, err := superviseAll(c)
+	if err != nil {
+		err = fmt.Errorf("supervise %s: %w", c.Spec.Name, err)
+	}
+	return results[0], err
+}
+
+// superviseAll supervises services until all have ended. The first one's log gets what
+// concerns them all.
+func superviseAll(configs ...Config) ([]Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	s, err := newSupervisor(c)
+	results := make([]Result, len(configs))
+	s, err := newSupervisor(configs...)
 	if err != nil {
-		return Result{}, fmt.Errorf("supervise %s: %w", c.Spec.Name, err)
+		return results, err
 	}
 	for _, u := range s.units {
 		s.tell(u, service.Start{})
@@ -96,15 +105,20 @@ func Run(c Config) (Result, error) {
 	for err == nil && !s.done() {
 		err = s.loop.turn(s.catchUp)
 		s.check(s.reapRest())
+		if s.ladder.unfinished() && !s.early.waiting() {
+			s.spawner.wake.call() // another turn, whether anything happens or not
+		}
 		if s.buried && len(s.ghosts) > 0 {
 			s.catchUp() // there may be a descriptor for them now
 		}
-		if s.buried = false; s.emptied {
+		if s.buried = false; s.ladder.emptied {
 			s.signal(len(s.kills))
 		}
 	}
-	result := s.result(s.units[0])
-	return result, errors.Join(err, s.close())
+	for i, u := range s.units {
+		results[i] = s.result(u)
+	}
+	return results, errors.Join(err, s.close())
 }
 
 func (s *Supervisor) done() bool {
@@ -126,12 +140,16 @@ func (s *Supervisor) result(u *unit) Result {
 	return r
 }
 
-func newSupervisor(c Config) (*Supervisor, error) {
+func newSupervisor(configs ...Config) (*Supervisor, error) {
 	s := &Supervisor{pid: os.Getpid(), procs: map[int]*process{}}
-	u := &unit{machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log}
-	s.units = []*unit{u}
-	err := becomeSubreaper()
-	for _, make := range []func() error{s.makeLoop, s.makeTimers, s.makeSignals, s.makeSpawner, u.makePidfile(s), u.makeServer(s)} {
+	rooms := []func() error{becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, s.makeSpawner}
+	for _, c := range configs {
+		u := newUnit(c)
+		s.units = append(s.units, u)
+		rooms = append(rooms, u.makePidfile(s), u.makeServer(s))
+	}
+	var err error
+	for _, make := range rooms {
 		if err == nil {
 			err = make()
 		}
@@ -140,8 +158,16 @@ func newSupervisor(c Config) (*Supervisor, error) {
 		return nil, errors.Join(err, s.close())
 	}
 	s.noteStrangers()
-	s.connect()
+	if err := s.firstClimb(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
 	return s, nil
+}
+
+func newUnit(c Config) *unit {
+	c.Spec.Pidfile = c.Pidfile != ""
+	c.Program.Env = marked(c.Program.Env, c.Spec.Name)
+	return &unit{machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log}
 }
 
 func (s *Supervisor) makeLoop() (err error) {
@@ -170,7 +196,7 @@ func (s *Supervisor) makeSignals() (err error) {
 }
 
 func (s *Supervisor) makeSpawner() (err error) {
-	if s.spawner, err = newSpawner(1); err != nil {
+	if s.spawner, err = newSpawner(len(s.units)); err != nil {
 		return err
 	}
 	_, err = s.loop.add(rankWake, s.spawner.wake.fd, unix.EPOLLIN, func(uint32) { s.spawned() })
@@ -190,8 +216,10 @@ func (s *Supervisor) due(d deadline) {
 		d.peer.server.drop(d.peer)
 	case d.server != nil:
 		d.server.resume()
+	case d.ladder != nil:
+		s.probe()
 	case d.dead != nil:
-		s.bury(d.dead, d.dead.exit)
+		s.impatient(d.dead)
 	default:
 		s.tell(d.unit, service.Due{Timer: d.timer})
 	}
@@ -217,6 +245,7 @@ func (s *Supervisor) signalled(sig unix.Signal) {
 }
 
 func (s *Supervisor) stop() {
+	s.lookAround()
 	for _, u := range s.units {
 		s.tell(u, service.Stop{})
 	}
@@ -233,9 +262,7 @@ func (s *Supervisor) close() error {
 	for _, u := range s.units {
 		errs = append(errs, u.close())
 	}
-	if s.conn != nil {
-		errs = append(errs, s.conn.Close())
-	}
+	s.hangUp()
 	if s.spawner != nil {
 		errs = append(errs, s.spawner.close())
 	}

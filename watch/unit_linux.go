@@ -3,19 +3,28 @@ package watch
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"respawner/procconn"
 	"respawner/watch/service"
 )
 
-// tell tells a service what happened, and does what it answers.
+// tell tells a service what happened, and does what it answers. What is to be
+// said can wait: its writer would be in the way of a program that is started.
 func (s *Supervisor) tell(u *unit, ev service.Event) {
+	var said []service.Log
 	for _, e := range u.machine.Step(time.Now(), ev) {
-		s.do(u, e)
+		if l, ok := e.(service.Log); ok {
+			said = append(said, l)
+		} else {
+			s.do(u, e)
+		}
+	}
+	for _, l := range said {
+		u.say(l)
 	}
 }
 
@@ -25,6 +34,7 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 	switch e := e.(type) {
 	case service.Spawn:
 		u.clearPidfile()
+		u.started = clock(unix.CLOCK_BOOTTIME)
 		s.early.begin()
 		s.spawner.start(u, e.Run)
 	case service.Kill:
@@ -35,8 +45,6 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 		s.check(s.timers.Set(deadline{unit: u, timer: e.Timer}, e.At))
 	case service.Disarm:
 		s.check(s.timers.Clear(deadline{unit: u, timer: e.Timer}))
-	case service.Log:
-		u.say(e)
 	case service.Up:
 		u.report(Report{PID: e.PID})
 	case service.Retrying:
@@ -103,18 +111,33 @@ func (k kill) send() error {
 func (s *Supervisor) spawned() {
 	s.spawner.wake.clear()
 	for out, ok := s.spawner.take(); ok; out, ok = s.spawner.take() {
+		s.catchUp()
+		s.mustHear(out)
 		held, whole := s.early.end()
+		whole = whole && (out.err == nil || len(s.units) == 1) // else some may be of another start
 		s.begun(out)
 		for _, ev := range held {
 			if out.err == nil {
 				s.observe(ev)
 			}
 		}
-		s.lost = s.lost || !whole
+		s.ladder.lost = s.ladder.lost || !whole
 		s.catchUp()
-		s.named(out.unit) // it may have been written before its pid was known
+		for _, u := range s.units {
+			s.named(u) // it may have been written before the pid was known
+		}
 	}
+	s.unparkAll()
 	s.childDied = true // perhaps one that was passed over while it could have been the program
+}
+
+// mustHear is a probe: the birth of a program that we have started ourselves
+// must have been told by now.
+func (s *Supervisor) mustHear(out spawned) {
+	l := &s.ladder
+	if l.conn != nil && l.emptied && !l.lost && out.err == nil && !s.early.heard(out.pid) {
+		s.fall(procconn.ErrDeaf)
+	}
 }
 
 func (s *Supervisor) begun(out spawned) {
@@ -124,82 +147,14 @@ func (s *Supervisor) begun(out spawned) {
 		return
 	}
 	p := &process{pid: out.pid, unit: u, pidfd: -1, since: monotonic()}
-	s.procs[out.pid] = p
-	if err := s.watch(p, out.pidfd); err != nil {
-		s.open(p)
+	if err := s.admit(p, out.pidfd); err != nil {
+		s.fall(err)
 	}
 	program := programOf(out.pid)
 	if program.File == "" {
 		program = programFrom(&u.program)
 	}
 	s.tell(u, service.Spawned{Run: out.run, PID: out.pid, Program: program})
-}
-
-// makePidfile opens the room of the daemon's pidfile, if it has one.
-func (u *unit) makePidfile(s *Supervisor) func() error {
-	return func() (err error) {
-		if u.config.Pidfile == "" {
-			return nil
-		}
-		if u.pidfile, err = newPidfile(u.config.Pidfile); err != nil {
-			u.log.Warn("what the pidfile "+u.config.Pidfile+" will say is not seen", "error", err)
-			return nil
-		}
-		_, err = s.loop.add(rankPidfile, u.pidfile.fd, unix.EPOLLIN, func(uint32) {
-			u.pidfile.drain()
-			s.named(u)
-		})
-		return err
-	}
-}
-
-// named reads the pidfile, if there is one, which may have changed.
-func (s *Supervisor) named(u *unit) {
-	if u.pidfile == nil {
-		return
-	}
-	pid, err := u.pidfile.read()
-	if err == nil && s.procs[pid] == nil {
-		s.catchUp() // who has just written it may be just born
-	}
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return
-	case err == nil && pid == u.claimed:
-		u.note = "" // it was wrong, or empty, in between
-	case errors.Is(err, errPidfileEmpty): // for now
-		u.note = fmt.Sprintf("pidfile %s is empty: ignored", u.pidfile.path)
-	case err != nil:
-		u.noteOnce(fmt.Sprintf("pidfile %s %v: ignored", u.pidfile.path, err))
-	case s.procs[pid] == nil || s.procs[pid].unit != u:
-		u.noteOnce(fmt.Sprintf("pidfile %s names pid %d, which is no process of %s: ignored", u.pidfile.path, pid, u.name))
-	default:
-		u.note, u.claimed = "", pid
-		s.tell(u, service.Named{PID: pid})
-	}
-}
-
-// noteOnce tells what is wrong with the pidfile, once.
-func (u *unit) noteOnce(text string) {
-	if u.note != text {
-		u.note = text
-		u.log.Warn(text)
-	}
-}
-
-// clearPidfile makes way for a start.
-func (u *unit) clearPidfile() {
-	if u.pidfile == nil {
-		return
-	}
-	removed, err := u.pidfile.removeStale(u.claimed)
-	u.claimed, u.note = 0, ""
-	switch {
-	case err != nil:
-		u.noteOnce(err.Error())
-	case removed:
-		u.log.Info("removed the stale pidfile " + u.pidfile.path)
-	}
 }
 
 func (u *unit) close() error {

@@ -16,6 +16,7 @@ const (
 	flagLog         = "log"
 	flagRuntimeDir  = "runtime-dir"
 	flagJSON        = "json"
+	flagTracking    = "tracking"
 )
 
 // flags lists all options: what they are called, whether they have a value
@@ -34,6 +35,8 @@ func flags() []cli.Flag {
 		switchFlag("", flagNoFollow, "PROGRAM is no daemon: watch its first process alone\n\t"+
 			"(default: watch what is left behind if it runs the same executable)"),
 		valueFlag("", flagStopTimeout, "10", "send TERM, then KILL to whatever is left after `SEC`"),
+		valueFlag("", flagTracking, "", "insist on `STEP`, how births are known: kernel-set, socket-filter, events,\n\t"+
+			"scan or pidfile (default: the first of them that works)"),
 		valueFlag("", flagName, "", "call the service `NAME`, so that two instances of PROGRAM can run\n\t"+
 			"(default: the base name of PROGRAM)"),
 		valueFlag("", flagLog, "", "log to `WHERE`: syslog (default in the background),\n\t"+

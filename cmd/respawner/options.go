@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"respawner/watch"
 )
 
 // Bounds of what a user may ask for.
@@ -46,6 +48,7 @@ type options struct {
 	Follow       string // off, auto or on
 	Pidfile      string // of the daemon; empty when there is none
 	Log          string // syslog, stderr or a path
+	Tracking     watch.Tracking
 
 	// RuntimeDir holds locks and sockets; PidDir the supervisor's pidfiles.
 	RuntimeDir string
@@ -73,7 +76,7 @@ func newOptions(c *cli.Context) (options, error) {
 		JSON:       c.Bool(flagJSON),
 	}
 	steps := []func(*cli.Context) error{
-		o.readOperands, o.readName, o.readCounts, o.readDurations, o.readFollow, o.readPidfile, o.readLog, o.readRuntimeDir,
+		o.readOperands, o.readName, o.readCounts, o.readDurations, o.readFollow, o.readPidfile, o.readTracking, o.readLog, o.readRuntimeDir,
 	}
 	for _, step := range steps {
 		if err := step(c); err != nil {
@@ -247,6 +250,20 @@ func (o *options) readPidfile(c *cli.Context) (err error) {
 	}
 	o.Pidfile, err = absolute(flagPidfile, path)
 	return err
+}
+
+func (o *options) readTracking(c *cli.Context) error {
+	word := c.String(flagTracking)
+	var ok bool
+	switch o.Tracking, ok = watch.ParseTracking(word); {
+	case !ok:
+		return usagef("bad --tracking %q: it must be kernel-set, socket-filter, events, scan or pidfile", word)
+	case o.Tracking == watch.TrackBest && c.IsSet(flagTracking):
+		return usagef("--tracking needs a value: kernel-set, socket-filter, events, scan or pidfile")
+	case o.Tracking == watch.TrackPidfile && o.Pidfile == "":
+		return usagef("--tracking pidfile needs -p: which file would it be?")
+	}
+	return nil
 }
 
 func (o *options) readLog(c *cli.Context) (err error) {

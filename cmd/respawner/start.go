@@ -80,8 +80,13 @@ func sayAlready(r report) {
 }
 
 // backgroundEnv tells the supervisor in the background that descriptor 3 is
-// the pipe for its report.
+// the pipe for its report. Its value is the caller's procsEnv.
 const backgroundEnv = "RESPAWNER_BACKGROUND"
+
+// procsEnv is how many processors Go's scheduler uses. For each it keeps memory
+// of its own at hand, and a supervisor has no use for more than one. It can't
+// be told as cheaply when it runs already (runtime.GOMAXPROCS).
+const procsEnv = "GOMAXPROCS"
 
 // startBackground runs this very command again, in a session of its own and
 // without a terminal, and waits for its report.
@@ -97,7 +102,7 @@ func startBackground() error {
 	}
 	cmd := exec.Command(self)
 	cmd.Args = os.Args
-	cmd.Env = append(os.Environ(), backgroundEnv+"=3")
+	cmd.Env = append(os.Environ(), backgroundEnv+"="+os.Getenv(procsEnv), procsEnv+"=1")
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	signals := make(chan os.Signal, 1)
@@ -133,8 +138,15 @@ func outcome(pipe io.Reader) error {
 // reportPipe is the pipe for the report, if this is the process in the
 // background. The program to be started must not inherit any of it.
 func reportPipe() *os.File {
-	background := os.Getenv(backgroundEnv) == "3"
-	if err := os.Unsetenv(backgroundEnv); err != nil || !background {
+	procs, background := os.LookupEnv(backgroundEnv)
+	if !background {
+		return nil
+	}
+	err := errors.Join(os.Unsetenv(backgroundEnv), os.Unsetenv(procsEnv))
+	if procs != "" {
+		err = errors.Join(err, os.Setenv(procsEnv, procs))
+	}
+	if err != nil {
 		return nil
 	}
 	syscall.CloseOnExec(3)

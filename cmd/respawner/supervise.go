@@ -140,7 +140,7 @@ func configure(o options, path string, claim *control.Claim, log *slog.Logger) (
 			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
 		},
 		Program: watch.Program{Path: path, Args: append([]string{path}, o.Args...), Env: os.Environ(), Files: files},
-		Pidfile: o.Pidfile, Control: socket, StopOnHangup: o.Foreground, Log: log,
+		Pidfile: o.Pidfile, Tracking: o.Tracking, Control: socket, StopOnHangup: o.Foreground, Log: log,
 	}, err
 }
 

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *journal;
@@ -33,8 +34,10 @@ static struct {
 	int empty;           /* and is there, empty, before (with late) */
 	int refuse;          /* do not start beside an old pidfile */
 	int code;            /* exit status on TERM */
-	int linger;          /* late-starter: ms until the starter exits */
-} option = {.linger = 1000};
+	int linger;          /* late-starter, late-fork: ms until the starter exits */
+	int rate;            /* storm: forks a second */
+	int seconds;         /* and for how long */
+} option = {.linger = 1000, .rate = 5000, .seconds = 10};
 
 /* ---- small tools ---- */
 
@@ -148,6 +151,57 @@ static void first_life(void)
 
 static void second_life(void) { serve("second"); }
 
+/* storm_child is one of very many: most are gone at once, some leave an orphan
+ * that is as brief, and a few one that stays. */
+static _Noreturn void storm_child(int n)
+{
+	int stays = n % 500 == 0;
+
+	if (stays || n % 10 == 0) {
+		pid_t pid = fork();
+
+		if (pid == -1)
+			die("fork");
+		if (pid == 0 && stays) {
+			alarm(300);
+			for (;;)
+				pause();
+		}
+	}
+	_exit(0);
+}
+
+/* storm_life forks without end for a while, by the clock, and then stands. */
+static void storm_life(void)
+{
+	struct timespec begin, now;
+	int n = 0;
+
+	note("storm");
+	signal(SIGCHLD, SIG_IGN); /* they are reaped as they die */
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (;;) {
+		double t;
+		pid_t pid;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		t = now.tv_sec - begin.tv_sec + (now.tv_nsec - begin.tv_nsec) / 1e9;
+		if (t > option.seconds)
+			break;
+		if (n > t * option.rate) {
+			usleep(200);
+			continue;
+		}
+		pid = fork();
+		if (pid == -1)
+			die("fork");
+		if (pid == 0)
+			storm_child(n);
+		n++;
+	}
+	serve("main");
+}
+
 /* spawn_helper runs shape-helper in a session of its own; it has been exec'ed
  * when this returns. */
 static void spawn_helper(const char *kind)
@@ -185,6 +239,13 @@ static void late_starter(void)
 {
 	child(middle_life);
 	sleep_ms(option.linger);
+}
+
+/* late_fork goes to the background after a while. */
+static void late_fork(void)
+{
+	sleep_ms(option.linger);
+	child(daemon_life);
 }
 
 static void late_middle(void) { child(late_middle_life); }
@@ -247,6 +308,8 @@ static void clone_parent(void)
 	}
 }
 
+static void storm(void) { child(storm_life); }
+
 /* twins are two daemons that nobody can tell apart; a pidfile names the second. */
 static void twins(void)
 {
@@ -290,6 +353,7 @@ static const struct {
 	{"single-fork", single_fork},
 	{"double-fork", double_fork},
 	{"late-starter", late_starter},
+	{"late-fork", late_fork},
 	{"late-middle", late_middle},
 	{"helper-before", helper_before},
 	{"helper-after", helper_after},
@@ -299,6 +363,7 @@ static const struct {
 	{"launcher", launcher},
 	{"escapees", escapees},
 	{"clone-parent", clone_parent},
+	{"storm", storm},
 	{"twins", twins},
 	{"helper", helper},
 	{"brief", brief},
@@ -308,7 +373,9 @@ static void read_option(const char *arg)
 {
 	if (sscanf(arg, "late=%d", &option.late) == 1 ||
 	    sscanf(arg, "exit=%d", &option.code) == 1 ||
-	    sscanf(arg, "linger=%d", &option.linger) == 1)
+	    sscanf(arg, "linger=%d", &option.linger) == 1 ||
+	    sscanf(arg, "rate=%d", &option.rate) == 1 ||
+	    sscanf(arg, "seconds=%d", &option.seconds) == 1)
 		return;
 	if (!strncmp(arg, "pidfile=", 8))
 		option.pidfile = arg + 8;

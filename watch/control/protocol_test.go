@@ -81,7 +81,7 @@ func full() *Status {
 	return &Status{
 		Name: "x\n\"y\" <&>\u2028", State: "backoff", Since: at, MainPID: 7, SupervisorPID: 6, Restarts: 2,
 		RespawnLimit: 3, NextStart: &at, PIDs: []int{7, 9}, Processes: []Process{{7, 6, "main"}, {9, 7, ""}},
-		Follow: "on", Followed: true, Tracking: "scan", TrackingReason: "no connector", Resyncs: 4,
+		Follow: "on", Followed: true, Tracking: "scan", TrackingReason: "no connector", LostEvents: 7, Resyncs: 4,
 		LastExit: &Exit{PID: 5, Code: 1, Signal: 9, At: at}, Message: "it crashed\nbadly",
 	}
 }

@@ -37,14 +37,16 @@ type Status struct {
 	Follow   string `json:"follow"`
 	Followed bool   `json:"followed"`
 
-	// Tracking is how processes are known: events (proc connector) or scan
-	// (children files); TrackingReason says why it is not a better one.
+	// Tracking is how births are known, from the best way down: kernel-set,
+	// socket-filter, events, scan, pidfile; TrackingReason says why it is not
+	// a better one.
 	Tracking       string `json:"tracking"`
 	TrackingReason string `json:"tracking_reason,omitempty"`
 
-	// Resyncs counts how often the forest was read anew from /proc because
-	// the kernel had to drop events.
-	Resyncs int `json:"resyncs"`
+	// LostEvents counts the events that the kernel had to drop, Resyncs how
+	// often the forest was made whole without them.
+	LostEvents int `json:"lost_events"`
+	Resyncs    int `json:"resyncs"`
 
 	// LastExit is the last end of a root process, nil before the first.
 	LastExit *Exit `json:"last_exit"`

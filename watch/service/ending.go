@@ -2,6 +2,8 @@ package service
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -35,8 +37,11 @@ func (m *Machine) crash(now time.Time, text string) {
 		return
 	}
 	m.message = text
-	m.respawn = now.Add(m.spec.RespawnDelay)
-	m.do(Arm{TimerRespawn, m.respawn})
+	m.respawn = time.Time{} // due as soon as nobody is left
+	if m.spec.RespawnDelay > 0 {
+		m.respawn = now.Add(m.spec.RespawnDelay)
+		m.do(Arm{TimerRespawn, m.respawn})
+	}
 	m.end(now, Backoff)
 }
 
@@ -71,7 +76,7 @@ func endRest(m *Machine, now time.Time, ev Event) {
 	if m.hard {
 		return
 	}
-	for _, p := range m.forest.rootsThat(func(p *proc) bool { return !p.termed }) {
+	for _, p := range m.newRoots(ev) {
 		p.termed = true
 		m.log("kill(child pid %d)", p.pid)
 		m.do(Kill{p.pid, false})
@@ -80,6 +85,21 @@ func endRest(m *Machine, now time.Time, ev Event) {
 			m.do(Arm{TimerKill, now.Add(m.patience())})
 		}
 	}
+}
+
+// newRoots are the roots that nobody has asked to end yet: at first all; then
+// who was born a root, or has become one by a death.
+func (m *Machine) newRoots(ev Event) []*proc {
+	var roots []*proc
+	switch ev := ev.(type) {
+	case Forked:
+		roots = []*proc{m.forest.procs[ev.Child]}
+	case death:
+		roots = inOrder(maps.Keys(ev.proc.children))
+	default:
+		return m.forest.rootsThat(func(p *proc) bool { return !p.termed })
+	}
+	return slices.DeleteFunc(roots, func(p *proc) bool { return p.termed || !p.isRoot() })
 }
 
 // killAll ends the patience with all that is left.

@@ -27,11 +27,13 @@ type proc struct {
 }
 
 // forest holds the live processes of one service by pid. The roots are kept
-// apart: most questions are about them, and they are few.
+// apart, and the founding ones among them: most questions are about those, and
+// they are few, even when orphans come home by the thousand.
 type forest struct {
-	procs map[int]*proc
-	roots map[*proc]struct{}
-	seq   int
+	procs    map[int]*proc
+	roots    map[*proc]struct{}
+	founders map[*proc]struct{}
+	seq      int
 }
 
 // add puts a new process under its parent; an unknown parent (0, or one that
@@ -40,7 +42,7 @@ func (f *forest) add(pid, parent int, now time.Time) *proc {
 	f.seq++
 	p := &proc{pid: pid, born: now, seq: f.seq}
 	if f.procs == nil {
-		f.procs, f.roots = map[int]*proc{}, map[*proc]struct{}{}
+		f.procs, f.roots, f.founders = map[int]*proc{}, map[*proc]struct{}{}, map[*proc]struct{}{}
 	}
 	up := f.procs[parent]
 	if up != nil {
@@ -74,6 +76,7 @@ func (f *forest) remove(p *proc, reaper int) {
 	}
 	delete(f.procs, p.pid)
 	delete(f.roots, p)
+	delete(f.founders, p)
 	if p.parent != nil {
 		delete(p.parent.children, p)
 	}
@@ -91,9 +94,7 @@ func (f *forest) all() []*proc { return inOrder(maps.Values(f.procs)) }
 func (f *forest) allRoots() []*proc { return inOrder(maps.Keys(f.roots)) }
 
 // founding are the founding roots in order of birth.
-func (f *forest) founding() []*proc {
-	return f.rootsThat(func(p *proc) bool { return p.founding })
-}
+func (f *forest) founding() []*proc { return inOrder(maps.Keys(f.founders)) }
 
 // heirs are the roots that go back to dead by birth, in order of birth.
 func (f *forest) heirs(dead *proc) []*proc {
@@ -137,6 +138,7 @@ func (p *proc) root() *proc {
 func (f *forest) found(roots []*proc) {
 	for _, r := range roots {
 		r.founding = true
+		f.founders[r] = struct{}{}
 		old := r.founder
 		r.founder = r
 		f.inherit(r, old, r)

@@ -43,6 +43,7 @@ type Machine struct {
 	wounded  time.Time // when a root's real server was killed
 
 	settleBy time.Time // when a start is over, whatever comes and goes
+	nobody   *death    // the starter has left nobody that is known; the pidfile may name somebody
 	respawn  time.Time // when the next start is due; zero once it is
 	hard     bool      // patience is over: KILL
 	asked    bool      // somebody was asked to end: patience has begun
@@ -184,6 +185,7 @@ func (m *Machine) noteExeced(now time.Time, ev Execed) bool {
 // what it was while it lived.
 type death struct {
 	Exited
+	at      time.Time
 	proc    *proc
 	starter bool // it was the starter
 	root    bool
@@ -198,12 +200,14 @@ func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 		return ev, false
 	}
 	certain := m.certain()
-	d := death{ev, p, p == m.starter, p.isRoot(), m.isServer(p), m.vital(p, certain), certain}
+	d := death{ev, now, p, p == m.starter, p.isRoot(), m.isServer(p), m.vital(p, certain), certain}
 	if d.root || p == m.main {
 		if d.starter || p == m.main || p.founding && m.state != Backoff {
 			m.lastExit = LastExit{ev.PID, ev.Exit, now} // not of strays, nor of what is cleared away
 		}
-		m.log("proc %d %s", ev.PID, ev.Exit)
+		if p == m.main || p.founding || m.state != Running { // strays come and go as they like
+			m.log("proc %d %s", ev.PID, ev.Exit)
+		}
 	}
 	m.forest.remove(p, ev.Reaper)
 	if d.starter {
@@ -244,6 +248,14 @@ func (m *Machine) Children(pid int) []int {
 		out = append(out, c.pid)
 	}
 	return out
+}
+
+// Parent is the parent of a live process of the forest, 0 for a root.
+func (m *Machine) Parent(pid int) int {
+	if p := m.forest.procs[pid]; p != nil && p.parent != nil {
+		return p.parent.pid
+	}
+	return 0
 }
 
 // Program is what a live process of the forest runs, as far as is known.

@@ -16,15 +16,16 @@ func exitedRunning(m *Machine, now time.Time, ev Event) {
 		m.wounded = now
 	}
 	switch {
+	case !d.proc.founding && d.proc != m.main:
 	case !d.proc.founding:
-		m.elect() // the pidfile may have named it
+		m.elect() // the pidfile had named it
 	case m.passesBaton(now, d, heirs):
 		m.handOver(heirs)
 	case d.vital && (!m.spec.succeeded(d.Exit) || now.Sub(m.wounded) < Wound):
 		m.crash(now, fmt.Sprintf("%s: proc %d %s", m.spec.Name, d.PID, d.Exit))
 	case d.vital && d.certain:
 		m.endedRunning(now, d, heirs)
-	case len(m.forest.founding()) == 0:
+	case len(m.forest.founders) == 0:
 		m.finish(now, m.normal(d))
 	default:
 		m.elect()
@@ -141,7 +142,7 @@ func (m *Machine) rank(p *proc) int {
 
 // certain tells whether there is no doubt which process is main.
 func (m *Machine) certain() bool {
-	return m.forest.procs[m.named] != nil || len(m.forest.founding()) == 1
+	return m.forest.procs[m.named] != nil || len(m.forest.founders) == 1
 }
 
 // isServer tells whether p does the work of the root above it: the pidfile

@@ -83,6 +83,8 @@ func (p *player) spec(words []string) Spec {
 		switch key {
 		case "follow":
 			s.Follow = map[string]Follow{"auto": FollowAuto, "on": FollowOn, "off": FollowOff}[value]
+		case "pidfile":
+			s.Pidfile = true
 		case "limit":
 			s.RespawnLimit = p.number(value)
 		case "delay":

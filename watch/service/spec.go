@@ -55,6 +55,10 @@ type Spec struct {
 	// Follow is how forks are followed.
 	Follow Follow
 
+	// Pidfile says that a pidfile may name the main process, and so one that
+	// does not descend from the program.
+	Pidfile bool
+
 	// SuccessCodes are the exit statuses that are a normal end; none means 0.
 	SuccessCodes []int
 

@@ -16,7 +16,7 @@ func (m *Machine) start(now time.Time) {
 	m.enter(now, Starting)
 	m.run++
 	m.spawning, m.followed = true, false
-	m.main, m.named, m.wounded = nil, 0, time.Time{}
+	m.main, m.named, m.nobody, m.wounded = nil, 0, nil, time.Time{}
 	m.do(Spawn{m.run})
 }
 
@@ -50,20 +50,32 @@ func spawnFailed(m *Machine, now time.Time, ev Event) {
 // exitedStarting sees a death before it is settled who is main.
 func exitedStarting(m *Machine, now time.Time, ev Event) {
 	d := ev.(death)
-	left := m.forest.allRoots()
 	switch {
-	case !d.root:
-	case d.starter && m.handsOver(d, left):
-		m.follow(now, d, left)
 	case d.starter:
-		m.endedStarting(now, d)
-	case m.starter != nil:
-	case len(left) == 0 || d.Exit.broke() || !m.spec.succeeded(d.Exit) && m.preferred(d.proc, left):
+		m.starterEnded(now, d)
+	case !d.root || m.starter != nil:
+	case len(m.forest.roots) == 0 || d.Exit.broke() || m.failed(d.Exit) && m.preferred(d.proc, m.forest.allRoots()):
 		m.endedStarting(now, d)
 	default:
 		m.settleAgain(now)
 	}
 }
+
+func (m *Machine) starterEnded(now time.Time, d death) {
+	left := m.forest.allRoots()
+	switch {
+	case m.handsOver(d, left):
+		m.follow(now, d, left)
+	case m.mayBeNamed(d, left):
+		m.awaitName(now, d)
+	default:
+		m.endedStarting(now, d)
+	}
+}
+
+// failed tells whether somebody is known to have ended in vain. A process of a
+// start that was reaped by another one may be dead for no known reason.
+func (m *Machine) failed(e Exit) bool { return e.Known && !m.spec.succeeded(e) }
 
 // handsOver tells whether the starter put the program into the background and
 // left. One that was said to do so may exit as it likes, if only it leaves
@@ -73,6 +85,20 @@ func (m *Machine) handsOver(d death, left []*proc) bool {
 		return false
 	}
 	return m.spec.Follow == FollowOn || m.spec.succeeded(d.Exit) && m.mayFollow(d.proc, left)
+}
+
+// mayBeNamed tells whether the starter may have had the daemon started by
+// somebody else, or where nobody can look: then the pidfile has until ForkWait
+// is over to name it.
+func (m *Machine) mayBeNamed(d death, left []*proc) bool {
+	return len(left) == 0 && m.spec.Pidfile && m.spec.Follow != FollowOff && m.spec.succeeded(d.Exit)
+}
+
+func (m *Machine) awaitName(now time.Time, d death) {
+	m.log("%s has left no process that is known: waiting for the pidfile to name one", m.spec.Name)
+	m.nobody = &d
+	m.settleBy = now.Add(ForkWait)
+	m.do(Arm{TimerSettle, m.settleBy})
 }
 
 // mayFollow tells whether the end of p hands over to the heirs.
@@ -115,7 +141,7 @@ func (m *Machine) settleAgain(now time.Time) {
 // endedStarting ends a start that leads nowhere. The statuses 126 and 127 of a
 // first start are a shell's "can't be executed": trying again is of no use.
 func (m *Machine) endedStarting(now time.Time, d death) {
-	m.lastExit = LastExit{d.PID, d.Exit, now}
+	m.lastExit = LastExit{d.PID, d.Exit, d.at}
 	text := fmt.Sprintf("%s %s before it was up", m.spec.Name, d.Exit)
 	if m.spec.succeeded(d.Exit) {
 		text = fmt.Sprintf("%s %s and left no process behind", m.spec.Name, d.Exit)
@@ -128,7 +154,7 @@ func (m *Machine) endedStarting(now time.Time, d death) {
 		m.giveUp(now, verdict{true, d.Exit.Code, text})
 	default:
 		m.crash(now, text)
-		if first && m.state == Backoff {
+		if first { // so there is a try left
 			m.do(Retrying{fmt.Sprintf("%s; trying again in %v", text, m.spec.RespawnDelay)})
 		}
 	}
@@ -154,7 +180,11 @@ func namedStarting(m *Machine, now time.Time, ev Event) {
 }
 
 func dueStarting(m *Machine, now time.Time, ev Event) {
-	if ev.(Due).Timer == TimerSettle {
+	switch {
+	case ev.(Due).Timer != TimerSettle:
+	case m.nobody != nil && m.empty():
+		m.endedStarting(now, *m.nobody)
+	default:
 		m.settle(now)
 	}
 }
@@ -171,6 +201,9 @@ func (m *Machine) settle(now time.Time) {
 	}
 	if len(founding) == 0 {
 		return // not spawned yet
+	}
+	if m.nobody != nil {
+		m.noteFollowed(founding)
 	}
 	m.forest.found(founding)
 	m.daemon = m.daemon || m.followed

@@ -1,0 +1,155 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/service"
+)
+
+// makePidfile opens the room of the daemon's pidfile, if it has one.
+func (u *unit) makePidfile(s *Supervisor) func() error {
+	return func() (err error) {
+		if u.config.Pidfile == "" {
+			return nil
+		}
+		if u.pidfile, err = newPidfile(u.config.Pidfile); err != nil {
+			u.log.Warn("what the pidfile "+u.config.Pidfile+" will say is not seen", "error", err)
+			return nil
+		}
+		_, err = s.loop.add(rankPidfile, u.pidfile.fd, unix.EPOLLIN, func(uint32) {
+			u.pidfile.drain()
+			s.named(u)
+		})
+		return err
+	}
+}
+
+// named reads the pidfile, if there is one, which may have changed.
+func (s *Supervisor) named(u *unit) {
+	if u.pidfile == nil {
+		return
+	}
+	pid, err := u.pidfile.read()
+	if err == nil && s.procs[pid] == nil {
+		s.catchUp() // who has just written it may be just born
+	}
+	why := ""
+	if err == nil && s.procs[pid] == nil && u.awaitsName() && !s.early.waiting() {
+		why = s.acquire(u, pid)
+	}
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return
+	case err == nil && pid == u.claimed:
+		u.note = "" // it was wrong, or empty, in between
+	case errors.Is(err, errPidfileEmpty): // for now
+		u.note = fmt.Sprintf("pidfile %s is empty: ignored", u.pidfile.path)
+	case err != nil:
+		u.noteOnce(fmt.Sprintf("pidfile %s %v: ignored", u.pidfile.path, err))
+	case s.procs[pid] == nil || s.procs[pid].unit != u:
+		u.noteOnce(fmt.Sprintf("pidfile %s names pid %d, which is no process of %s%s: ignored", u.pidfile.path, pid, u.name, why))
+	default:
+		u.note, u.claimed = "", pid
+		s.tell(u, service.Named{PID: pid})
+	}
+}
+
+// noteOnce tells what is wrong with the pidfile, once.
+func (u *unit) noteOnce(text string) {
+	if u.note != text {
+		u.note = text
+		u.log.Warn(text)
+	}
+}
+
+// clearPidfile makes way for a start.
+func (u *unit) clearPidfile() {
+	if u.pidfile == nil {
+		return
+	}
+	removed, err := u.pidfile.removeStale(u.claimed)
+	u.claimed, u.note = 0, ""
+	switch {
+	case err != nil:
+		u.noteOnce(err.Error())
+	case removed:
+		u.log.Info("removed the stale pidfile " + u.pidfile.path)
+	}
+}
+
+// awaitsName tells whether a process may still be taken into the service.
+func (u *unit) awaitsName() bool {
+	state := u.machine.State()
+	return state == service.Starting || state == service.Running
+}
+
+// acquire takes a process into the service that the pidfile names, and that is
+// not known: where nobody could tell of its birth, or because somebody else
+// has started it. It returns why it did not, as the end of a sentence.
+func (s *Supervisor) acquire(u *unit, pid int) (why string) {
+	fd, err := openPidfd(pid)
+	if errors.Is(err, errGone) {
+		return "" // there is no more to be said
+	}
+	if err != nil {
+		return fmt.Sprintf(" (%v)", err)
+	}
+	p := &process{pid: pid, unit: u, pidfd: -1, since: monotonic(), foreign: !s.descends(pid)}
+	if p.foreign {
+		err = u.mayAcquire(pid)
+	}
+	// Who is alive now was it all the time.
+	if err = errors.Join(err, unix.PidfdSendSignal(fd, 0, nil, 0)); err != nil {
+		_ = unix.Close(fd)
+		return fmt.Sprintf(" (%v)", err)
+	}
+	err = s.admit(p, fd)
+	s.tell(u, service.Forked{Parent: s.parentIn(pid), Child: pid})
+	s.lookAt(p)
+	if s.ladder.step != TrackPidfile {
+		err = errors.Join(err, s.scan())
+	}
+	if err != nil {
+		s.fall(err)
+	}
+	s.catchUp()
+	return ""
+}
+
+// descends tells whether a process that lives is below us, and of no
+// stranger.
+func (s *Supervisor) descends(pid int) bool {
+	for range 1000 { // a bound for what changes as it is read
+		if pid <= 1 || s.strangers[pid] {
+			return false
+		}
+		if pid = parentOf(pid); pid == s.pid {
+			return true
+		}
+	}
+	return false
+}
+
+// mayAcquire tells whether the pidfile can be trusted with a process that does
+// not descend from us: nobody but root and we can have written it, and the
+// process was born after our start.
+func (u *unit) mayAcquire(pid int) error {
+	switch {
+	case pid == os.Getpid():
+		return errors.New("it is the supervisor")
+	case u.config.Spec.Follow == service.FollowOff:
+		return errors.New("with --no-follow-forks it would have to be the program itself")
+	}
+	if err := writtenByUs(u.pidfile.path); err != nil {
+		return err
+	}
+	stat, err := statOf(pid)
+	if err == nil && stat.start+userTick <= u.started {
+		err = errors.New("it was there before the start")
+	}
+	return err
+}
