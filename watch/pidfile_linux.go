@@ -17,7 +17,10 @@ type pidfile struct {
 	fd   int // inotify, -1 where there is none
 }
 
-const pidfileEvents = unix.IN_CREATE | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO
+// Folders are watched again and again. Without IN_MASK_ADD the kernel takes the
+// mask of one that is watched off for a moment, and what happens then is lost
+// (inotify_update_existing_watch, up to Linux 6.18 at least).
+const pidfileEvents = unix.IN_CREATE | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MASK_ADD
 
 // newPidfile returns the room; with an error it is one that sees no changes.
 func newPidfile(path string) (*pidfile, error) {

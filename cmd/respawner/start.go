@@ -69,6 +69,9 @@ type report struct {
 
 	// Already tells that the service ran before, and nothing was started.
 	Already bool `json:"already,omitempty"`
+
+	// Ended tells that this supervisor has nothing more to do.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // sayAlready is all that a start in the foreground reports: the rest is in the
@@ -112,7 +115,7 @@ func startBackground() error {
 		return fmt.Errorf("go to the background: %w", err)
 	}
 	go passOn(signals, cmd.Process)
-	return outcome(r)
+	return outcome(r, cmd.Wait)
 }
 
 // passOn has a start that is broken off end what it began.
@@ -122,11 +125,15 @@ func passOn(signals <-chan os.Signal, supervisor *os.Process) {
 	}
 }
 
-// outcome reads the supervisor's report and says it to the user.
-func outcome(pipe io.Reader) error {
+// outcome reads the supervisor's report and says it to the user: after the end
+// of one that ends, so that nothing of it is left when the command returns.
+func outcome(pipe io.Reader, end func() error) error {
 	var rep report
 	if err := json.NewDecoder(pipe).Decode(&rep); err != nil {
 		return errors.New("the supervisor died before it could report; try -D to see what happens")
+	}
+	if rep.Ended {
+		_ = end() // with the status that was reported
 	}
 	if rep.Status != 0 {
 		return exitError{rep.Status, rep.Text}

@@ -21,7 +21,7 @@ func supervise(o options, path string, tell func(report)) error {
 	first := func(r report) { once.Do(func() { tell(r) }) }
 	err := superviseLogged(o, path, first)
 	if err != nil {
-		first(report{Status: exitCode(err), Text: err.Error()})
+		first(report{Status: exitCode(err), Text: err.Error(), Ended: true})
 	}
 	return err
 }
@@ -81,7 +81,7 @@ func alreadyRuns(dir *control.Dir, name string, tell func(report)) (ending bool,
 		if s.MainPID == 0 {
 			text = fmt.Sprintf("%s is already supervised, state %s", name, s.State)
 		}
-		tell(report{Text: text, Already: true})
+		tell(report{Text: text, Already: true, Ended: true})
 		return false, nil
 	}
 	if presence == control.Held {
@@ -117,7 +117,7 @@ func announce(name string, r watch.Report) report {
 	if r.PID != 0 {
 		return report{Text: fmt.Sprintf("%s is running, main pid %d", name, r.PID)}
 	}
-	return report{Status: r.Status, Text: r.Text}
+	return report{Status: r.Status, Text: r.Text, Ended: r.Ended}
 }
 
 // said is empty for a text that the user has already read in the log.
