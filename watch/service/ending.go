@@ -16,10 +16,40 @@ func stop(m *Machine, now time.Time, _ Event) {
 	m.finish(now, v)
 }
 
+// restart ends the service because somebody wants it started anew.
+func restart(m *Machine, now time.Time, _ Event) {
+	m.message, m.again = "", true
+	m.finish(now, verdict{text: m.spec.Name + " is being restarted"})
+}
+
+// startAgain has a service that is being ended started anew.
+func startAgain(m *Machine, _ time.Time, _ Event) { m.again = true }
+
+// stopForGood takes that back.
+func stopForGood(m *Machine, _ time.Time, _ Event) {
+	if m.again {
+		m.again, m.verdict = false, verdict{text: m.spec.Name + " was stopped"}
+	}
+}
+
+func reset(m *Machine, _ time.Time, _ Event) { m.restarts, m.message = 0, "" }
+
+// resetBackoff has the next start due at once.
+func resetBackoff(m *Machine, now time.Time, _ Event) {
+	reset(m, now, nil)
+	m.disarm(TimerRespawn)
+	dueEnding(m, now, Due{TimerRespawn})
+}
+
 // finish ends the service for good.
 func (m *Machine) finish(now time.Time, v verdict) {
 	m.verdict = v
-	m.do(Disarm{TimerRespawn})
+	what := NoteStopping
+	if m.again {
+		what = NoteRestarting
+	}
+	m.do(Note{What: what, Text: v.text})
+	m.disarm(TimerRespawn)
 	m.end(now, Stopping)
 }
 
@@ -37,10 +67,12 @@ func (m *Machine) crash(now time.Time, text string) {
 		return
 	}
 	m.message = text
+	m.do(Note{What: NoteCrashed, Text: text})
+	m.do(Note{What: NoteBackoff, Text: fmt.Sprintf("next start in %v", m.spec.RespawnDelay)})
 	m.respawn = time.Time{} // due as soon as nobody is left
 	if m.spec.RespawnDelay > 0 {
 		m.respawn = now.Add(m.spec.RespawnDelay)
-		m.do(Arm{TimerRespawn, m.respawn})
+		m.arm(TimerRespawn, m.respawn)
 	}
 	m.end(now, Backoff)
 }
@@ -49,7 +81,7 @@ func (m *Machine) crash(now time.Time, text string) {
 func (m *Machine) end(now time.Time, s State) {
 	m.enter(now, s)
 	m.main = nil
-	m.do(Disarm{TimerSettle})
+	m.disarm(TimerSettle)
 	endRest(m, now, nil)
 }
 
@@ -82,7 +114,7 @@ func endRest(m *Machine, now time.Time, ev Event) {
 		m.do(Kill{p.pid, false})
 		if !m.asked {
 			m.asked = true
-			m.do(Arm{TimerKill, now.Add(m.patience())})
+			m.arm(TimerKill, now.Add(m.patience()))
 		}
 	}
 }
@@ -106,6 +138,7 @@ func (m *Machine) newRoots(ev Event) []*proc {
 func (m *Machine) killAll() {
 	all := m.forest.all()
 	m.hard = true
+	m.do(Note{What: NoteKilling, Text: pids(all)})
 	m.warn("%s: pid %s still there, though asked to end: killing", m.spec.Name, pids(all))
 	for _, p := range all {
 		m.do(Kill{p.pid, true})
@@ -129,7 +162,7 @@ func dueEnding(m *Machine, now time.Time, ev Event) {
 
 // ended is reached when nobody is left.
 func (m *Machine) ended(now time.Time) {
-	m.do(Disarm{TimerKill})
+	m.disarm(TimerKill)
 	m.asked, m.hard = false, false // who is found late has his own time
 	switch {
 	case m.state == Stopping:
@@ -140,11 +173,20 @@ func (m *Machine) ended(now time.Time) {
 	}
 }
 
+// conclude is reached when nobody is left of a service that was to be ended.
 func (m *Machine) conclude(now time.Time) {
-	if m.verdict.failed {
+	v := m.verdict
+	switch {
+	case m.again:
+		m.again = false
+		begin(m, now, nil)
+		return
+	case v.failed:
 		m.enter(now, Failed)
-	} else {
+		m.do(Note{What: NoteFailed, Text: v.text})
+	default:
 		m.enter(now, Stopped)
+		m.do(Note{What: NoteStopped, Text: v.text})
 	}
-	m.do(Done{m.verdict.status, m.verdict.text})
+	m.do(Done{v.status, v.text})
 }

@@ -49,6 +49,18 @@ type (
 	// Named tells that the pidfile names PID as the main process.
 	Named struct{ PID int }
 
+	// Restart asks for the service to be ended and started anew; that is no
+	// crash, so it does not count.
+	Restart struct{}
+
+	// Reset asks for crashes to be forgotten: restarts count from 0 again, and
+	// one that waits for its time is due now.
+	Reset struct{}
+
+	// Resume tells a restored machine that the world is as Save left it, or
+	// that it has been told of the differences: it goes on with its deadlines.
+	Resume struct{}
+
 	// Due tells that a deadline set by Arm has passed.
 	Due struct{ Timer Timer }
 )
@@ -64,12 +76,15 @@ const (
 	onExeced
 	onExited
 	onNamed
+	onRestart
+	onReset
+	onResume
 	onDue
 	kinds
 )
 
 func (k kind) String() string {
-	return [...]string{"Start", "Stop", "Spawned", "SpawnFailed", "Forked", "Execed", "Exited", "Named", "Due"}[k]
+	return [...]string{"Start", "Stop", "Spawned", "SpawnFailed", "Forked", "Execed", "Exited", "Named", "Restart", "Reset", "Resume", "Due"}[k]
 }
 
 func (Start) kind() kind       { return onStart }
@@ -80,6 +95,9 @@ func (Forked) kind() kind      { return onForked }
 func (Execed) kind() kind      { return onExeced }
 func (Exited) kind() kind      { return onExited }
 func (Named) kind() kind       { return onNamed }
+func (Restart) kind() kind     { return onRestart }
+func (Reset) kind() kind       { return onReset }
+func (Resume) kind() kind      { return onResume }
 func (Due) kind() kind         { return onDue }
 
 // Timer names one of a service's deadlines; each is set at most once at a time.
@@ -92,9 +110,31 @@ const (
 	TimerRespawn
 	// TimerKill ends the patience with processes that were asked to end.
 	TimerKill
+	timers
 )
 
 func (t Timer) String() string { return [...]string{"settle", "respawn", "kill"}[t] }
+
+// What names what a Note tells of.
+type What string
+
+// What a Note can tell of.
+const (
+	NoteStarted    What = "started"    // the program runs, as PID
+	NoteFollowed   What = "followed"   // it put itself into the background; Text: the pids
+	NoteForked     What = "forked"     // PID was born to Parent
+	NoteExeced     What = "execed"     // PID runs another program; Text: its file
+	NoteExited     What = "exited"     // PID ended, by Exit
+	NoteMain       What = "main"       // PID is the main process now
+	NoteRunning    What = "running"    // up; PID is the main process
+	NoteCrashed    What = "crashed"    // Text: of what
+	NoteBackoff    What = "backoff"    // Text: when the next start is due
+	NoteRestarting What = "restarting" // somebody asked for it
+	NoteStopping   What = "stopping"   // Text: why
+	NoteKilling    What = "killing"    // patience is over; Text: the pids
+	NoteStopped    What = "stopped"    // Text: how
+	NoteFailed     What = "failed"     // given up; Text: why
+)
 
 // Effect is something to be done by the caller of Machine.Step.
 type Effect interface{ effect() }
@@ -127,6 +167,16 @@ type (
 		Text string
 	}
 
+	// Note tells what has come about, for those who watch or look back.
+	Note struct {
+		What   What
+		PID    int  // whom it is about, 0 for the service
+		Parent int  // of one that was forked
+		Role   Role // of one that ended
+		Exit   Exit // of one that ended
+		Text   string
+	}
+
 	// Up tells that the service came up, with its main process.
 	Up struct{ PID int }
 
@@ -146,6 +196,7 @@ func (Kill) effect()     {}
 func (Arm) effect()      {}
 func (Disarm) effect()   {}
 func (Log) effect()      {}
+func (Note) effect()     {}
 func (Up) effect()       {}
 func (Retrying) effect() {}
 func (Done) effect()     {}

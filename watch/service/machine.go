@@ -42,6 +42,8 @@ type Machine struct {
 	daemon   bool      // it was up in the background once
 	wounded  time.Time // when a root's real server was killed
 
+	deadlines [timers]time.Time // those that are set, for a restored machine to set again
+
 	settleBy time.Time // when a start is over, whatever comes and goes
 	nobody   *death    // the starter has left nobody that is known; the pidfile may name somebody
 	respawn  time.Time // when the next start is due; zero once it is
@@ -49,6 +51,7 @@ type Machine struct {
 	asked    bool      // somebody was asked to end: patience has begun
 
 	verdict  verdict // what Stopping leads to
+	again    bool    // it leads to another start
 	restarts int
 	lastExit LastExit
 	message  string
@@ -80,27 +83,27 @@ type cell func(m *Machine, now time.Time, ev Event)
 var table = [states][kinds]cell{
 	Stopped: {
 		onStart: begin, onStop: ignore, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: ignore, onExited: ignore, onNamed: ignore, onDue: ignore,
+		onExeced: ignore, onExited: ignore, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
 	},
 	Starting: {
 		onStart: ignore, onStop: stop, onSpawned: spawned, onSpawnFailed: spawnFailed, onForked: ignore,
-		onExeced: ignore, onExited: exitedStarting, onNamed: namedStarting, onDue: dueStarting,
+		onExeced: ignore, onExited: exitedStarting, onNamed: namedStarting, onRestart: restart, onReset: reset, onResume: resume, onDue: dueStarting,
 	},
 	Running: {
 		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: ignore, onExited: exitedRunning, onNamed: namedRunning, onDue: ignore,
+		onExeced: ignore, onExited: exitedRunning, onNamed: namedRunning, onRestart: restart, onReset: reset, onResume: resume, onDue: ignore,
 	},
 	Stopping: {
-		onStart: ignore, onStop: ignore, onSpawned: endRest, onSpawnFailed: endRest, onForked: endRest,
-		onExeced: ignore, onExited: endRest, onNamed: ignore, onDue: dueEnding,
+		onStart: startAgain, onStop: stopForGood, onSpawned: endRest, onSpawnFailed: endRest, onForked: endRest,
+		onExeced: ignore, onExited: endRest, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: dueEnding,
 	},
 	Backoff: {
 		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: endRest,
-		onExeced: ignore, onExited: endRest, onNamed: ignore, onDue: dueEnding,
+		onExeced: ignore, onExited: endRest, onNamed: ignore, onRestart: restart, onReset: resetBackoff, onResume: resume, onDue: dueEnding,
 	},
 	Failed: {
 		onStart: begin, onStop: ignore, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: ignore, onExited: ignore, onNamed: ignore, onDue: ignore,
+		onExeced: ignore, onExited: ignore, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
 	},
 }
 
@@ -110,6 +113,9 @@ func ignore(*Machine, time.Time, Event) {}
 // order. The effects are valid until the next Step.
 func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	m.effects = m.effects[:0]
+	if due, ok := ev.(Due); ok {
+		m.deadlines[due.Timer] = time.Time{}
+	}
 	if ev, ok := m.note(now, ev); ok {
 		table[m.state][ev.kind()](m, now, ev)
 	}
@@ -146,6 +152,7 @@ func (m *Machine) answered(run int) bool {
 func (m *Machine) noteSpawned(now time.Time, ev Spawned) bool {
 	m.starter = m.forest.add(ev.PID, 0, now)
 	m.starter.program, m.program = ev.Program, ev.Program
+	m.do(Note{What: NoteStarted, PID: ev.PID})
 	return true
 }
 
@@ -159,6 +166,7 @@ func (m *Machine) noteForked(now time.Time, ev Forked) bool {
 	if first := m.first(); p.isRoot() && first != nil {
 		p.founder, p.program = first.founder, first.program
 	}
+	m.do(Note{What: NoteForked, PID: ev.Child, Parent: ev.Parent})
 	return true
 }
 
@@ -178,6 +186,7 @@ func (m *Machine) noteExeced(now time.Time, ev Execed) bool {
 		m.program = ev.Program // an interpreter's file is known only now
 	}
 	p.program, p.execed, p.born = ev.Program, p != m.starter, now
+	m.do(Note{What: NoteExeced, PID: ev.PID, Text: ev.Program.File})
 	return true
 }
 
@@ -200,6 +209,7 @@ func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 		return ev, false
 	}
 	certain := m.certain()
+	m.do(Note{What: NoteExited, PID: ev.PID, Role: m.role(p), Exit: ev.Exit})
 	d := death{ev, now, p, p == m.starter, p.isRoot(), m.isServer(p), m.vital(p, certain), certain}
 	if d.root || p == m.main {
 		if d.starter || p == m.main || p.founding && m.state != Backoff {
@@ -225,6 +235,16 @@ func (m *Machine) enter(now time.Time, s State) {
 }
 
 func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+func (m *Machine) arm(t Timer, at time.Time) {
+	m.deadlines[t] = at
+	m.do(Arm{t, at})
+}
+
+func (m *Machine) disarm(t Timer) {
+	m.deadlines[t] = time.Time{}
+	m.do(Disarm{t})
+}
 
 func (m *Machine) log(format string, args ...any) {
 	m.do(Log{Text: fmt.Sprintf(format, args...)})

@@ -116,7 +116,7 @@ func (w *world) pick(b byte) int {
 // act turns two bytes into an event.
 func (w *world) act(what, which byte) Event {
 	pid := w.pick(which)
-	switch what % 12 {
+	switch what % 15 {
 	case 0:
 		return Start{}
 	case 1:
@@ -139,6 +139,17 @@ func (w *world) act(what, which byte) Event {
 		return Exited{PID: pid, Exit: Exit{Known: which%7 != 0, Code: int(which % 2), Signal: int(which/2%2) * 9}, Reaper: w.pick(which + 1)}
 	case 9:
 		return Named{pid}
+	case 10:
+		return Restart{}
+	case 11:
+		return Reset{}
+	case 12:
+		m, err := Restore(w.m.spec, w.m.Save()) // another supervisor goes on
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.m, w.run = m, 0
+		return Resume{}
 	}
 	w.now = w.now.Add(time.Duration(which) * 50 * time.Millisecond)
 	return Due{Timer(which % 3)}
@@ -215,7 +226,7 @@ func (w *world) settle() {
 
 func FuzzMachine(f *testing.F) {
 	f.Add([]byte{0, 0, 2, 1, 3, 1, 7, 0, 11, 5, 1, 0}, byte(1))
-	f.Add([]byte{0, 0, 2, 1, 3, 1, 3, 1, 8, 2, 10, 9, 10, 0, 8, 3}, byte(0))
+	f.Add([]byte{0, 0, 2, 1, 3, 1, 3, 1, 8, 2, 10, 9, 12, 0, 8, 3}, byte(0))
 	f.Add([]byte{0, 0, 1, 0, 2, 1, 7, 0}, byte(2))
 	f.Fuzz(func(t *testing.T, script []byte, follow byte) {
 		w := newWorld(t, Follow(follow%3))
@@ -261,7 +272,7 @@ func TestDiagram(t *testing.T) {
 func diagram(t *testing.T) string {
 	moves := map[[2]State]map[string]bool{}
 	seed := uint64(7)
-	for i := range 1000 {
+	for i := range 5000 {
 		w := newWorld(t, Follow(i%3))
 		for range 100 {
 			seed = seed*6364136223846793005 + 1442695040888963407

@@ -95,6 +95,7 @@ func (m *Machine) elect() {
 	old := m.main
 	m.main = m.best()
 	if old != nil && m.main != nil && old != m.main {
+		m.do(Note{What: NoteMain, PID: m.main.pid})
 		m.log("%s: the main process is now pid %d", m.spec.Name, m.main.pid)
 	}
 }

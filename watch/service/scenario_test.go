@@ -1,6 +1,7 @@
 package service
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -28,7 +29,10 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, string(want))
+			got := play(t, string(want), false)
+			if again := play(t, string(want), true); again != got {
+				t.Errorf("a machine that is restored before each event tells another story:\n%s", again)
+			}
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -48,10 +52,13 @@ type player struct {
 	timers map[Timer]time.Time
 	out    strings.Builder
 	state  string
+
+	restored bool // before each event
+	notes    bool // are shown
 }
 
-func play(t *testing.T, script string) string {
-	p := &player{t: t, now: time.Unix(0, 0), timers: map[Timer]time.Time{}}
+func play(t *testing.T, script string, restored bool) string {
+	p := &player{t: t, restored: restored, now: time.Unix(0, 0), timers: map[Timer]time.Time{}}
 	for line := range strings.Lines(script) {
 		line = strings.TrimRight(line, "\n")
 		if strings.HasPrefix(line, "  ") {
@@ -85,6 +92,8 @@ func (p *player) spec(words []string) Spec {
 			s.Follow = map[string]Follow{"auto": FollowAuto, "on": FollowOn, "off": FollowOff}[value]
 		case "pidfile":
 			s.Pidfile = true
+		case "notes":
+			p.notes = true
 		case "limit":
 			s.RespawnLimit = p.number(value)
 		case "delay":
@@ -107,6 +116,12 @@ func (p *player) event(words []string) Event {
 		return Start{}
 	case "stop":
 		return Stop{}
+	case "restart":
+		return Restart{}
+	case "reset":
+		return Reset{}
+	case "resume":
+		return Resume{}
 	case "spawned":
 		return Spawned{p.m.run, n(1), Program{File: "/web", Args: "web"}}
 	case "spawn-failed":
@@ -135,7 +150,25 @@ func (p *player) reaper(words []string) int {
 	return 0
 }
 
+// restore has the machine go through writing.
+func (p *player) restore() {
+	b, err := json.Marshal(p.m.Save())
+	var saved Saved
+	if err == nil {
+		err = json.Unmarshal(b, &saved)
+	}
+	if err == nil {
+		p.m, err = Restore(p.m.spec, saved)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 func (p *player) tell(ev Event) {
+	if p.restored {
+		p.restore()
+	}
 	for _, e := range slices.Clone(p.m.Step(p.now, ev)) {
 		p.effect(e)
 	}
@@ -161,9 +194,31 @@ func describe(procs []Proc) string {
 	return b.String()
 }
 
+func describeNote(n Note) string {
+	text := string(n.What)
+	if n.PID != 0 {
+		text += fmt.Sprintf(" %d", n.PID)
+	}
+	if n.Parent != 0 {
+		text += fmt.Sprintf("<%d", n.Parent)
+	}
+	if n.What == NoteExited {
+		text += fmt.Sprintf(":%v %v", n.Role, n.Exit)
+	}
+	if n.Text != "" {
+		text += ": " + n.Text
+	}
+	return text
+}
+
 func (p *player) effect(e Effect) {
 	text := fmt.Sprintf("%T %+v", e, e)
 	switch e := e.(type) {
+	case Note:
+		if !p.notes {
+			return
+		}
+		text = "note " + describeNote(e)
 	case Arm:
 		p.timers[e.Timer] = e.At
 		text = fmt.Sprintf("arm %v +%v", e.Timer, e.At.Sub(p.now))

@@ -32,7 +32,7 @@ func spawned(m *Machine, now time.Time, ev Event) {
 		wait = ForkWait
 	}
 	m.settleBy = now.Add(ForkWait)
-	m.do(Arm{TimerSettle, now.Add(wait)})
+	m.arm(TimerSettle, now.Add(wait))
 }
 
 // spawnFailed gives up at the first start, where it is a mistake of the
@@ -98,7 +98,7 @@ func (m *Machine) awaitName(now time.Time, d death) {
 	m.log("%s has left no process that is known: waiting for the pidfile to name one", m.spec.Name)
 	m.nobody = &d
 	m.settleBy = now.Add(ForkWait)
-	m.do(Arm{TimerSettle, m.settleBy})
+	m.arm(TimerSettle, m.settleBy)
 }
 
 // mayFollow tells whether the end of p hands over to the heirs.
@@ -127,6 +127,7 @@ func (m *Machine) noteFollowed(heirs []*proc) {
 		return
 	}
 	m.followed = true
+	m.do(Note{What: NoteFollowed, Text: pids(heirs)})
 	m.log("%s put itself into the background, following pid %s (%s)", m.spec.Name, pids(heirs), m.spec.Follow)
 }
 
@@ -135,7 +136,7 @@ func (m *Machine) settleAgain(now time.Time) {
 	if at.After(m.settleBy) {
 		at = m.settleBy
 	}
-	m.do(Arm{TimerSettle, at})
+	m.arm(TimerSettle, at)
 }
 
 // endedStarting ends a start that leads nowhere. The statuses 126 and 127 of a
@@ -210,7 +211,8 @@ func (m *Machine) settle(now time.Time) {
 	m.enter(now, Running)
 	m.message = ""
 	m.elect()
-	m.do(Disarm{TimerSettle})
+	m.disarm(TimerSettle)
+	m.do(Note{What: NoteRunning, PID: m.main.pid})
 	m.do(Up{m.main.pid})
 }
 

@@ -1,0 +1,193 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// Saved is a machine in writing: all that Restore needs to go on with it, in
+// another process if need be.
+type Saved struct {
+	State     State                `json:"state"`
+	Since     time.Time            `json:"since"`
+	Run       int                  `json:"run"`
+	Spawning  bool                 `json:"spawning,omitempty"`
+	Starter   int                  `json:"starter,omitempty"`
+	Main      int                  `json:"main,omitempty"`
+	Named     int                  `json:"named,omitempty"`
+	Followed  bool                 `json:"followed,omitempty"`
+	Daemon    bool                 `json:"daemon,omitempty"`
+	Wounded   time.Time            `json:"wounded,omitzero"`
+	SettleBy  time.Time            `json:"settle_by,omitzero"`
+	Nobody    *LastExit            `json:"nobody,omitempty"`
+	Respawn   time.Time            `json:"respawn,omitzero"`
+	Hard      bool                 `json:"hard,omitempty"`
+	Asked     bool                 `json:"asked,omitempty"`
+	Again     bool                 `json:"again,omitempty"`
+	Failed    bool                 `json:"failed,omitempty"`
+	Status    int                  `json:"status,omitempty"`
+	Text      string               `json:"text,omitempty"`
+	Restarts  int                  `json:"restarts"`
+	LastExit  LastExit             `json:"last_exit,omitzero"`
+	Message   string               `json:"message,omitempty"`
+	Deadlines map[string]time.Time `json:"deadlines,omitempty"`
+
+	// Programs are those of the service (the first) and of its processes.
+	Programs []Program `json:"programs"`
+
+	// Procs are the live processes, parents before children.
+	Procs []SavedProc `json:"procs"`
+}
+
+// SavedProc is a live process in writing.
+type SavedProc struct {
+	PID      int       `json:"pid"`
+	Parent   int       `json:"parent,omitempty"` // 0 for a root
+	Program  int       `json:"program"`          // its place in Programs
+	Born     time.Time `json:"born"`
+	Seq      int       `json:"seq"`
+	Founder  int       `json:"founder"` // the Seq of the root it goes back to
+	Execed   bool      `json:"execed,omitempty"`
+	Founding bool      `json:"founding,omitempty"`
+	Termed   bool      `json:"termed,omitempty"`
+}
+
+// ErrSaved is what Restore refuses writing with that makes no sense.
+var ErrSaved = errors.New("no state of a service")
+
+// Save writes the machine down; the result shares nothing with it.
+func (m *Machine) Save() Saved {
+	s := Saved{
+		State: m.state, Since: m.since, Run: m.run, Spawning: m.spawning, Named: m.named, Followed: m.followed,
+		Daemon: m.daemon, Wounded: m.wounded, SettleBy: m.settleBy, Respawn: m.respawn, Hard: m.hard, Asked: m.asked,
+		Again: m.again, Failed: m.verdict.failed, Status: m.verdict.status, Text: m.verdict.text, Restarts: m.restarts,
+		LastExit: m.lastExit, Message: m.message, Programs: []Program{m.program}, Procs: []SavedProc{},
+		Deadlines: map[string]time.Time{},
+	}
+	if m.starter != nil {
+		s.Starter = m.starter.pid
+	}
+	if m.main != nil {
+		s.Main = m.main.pid
+	}
+	if d := m.nobody; d != nil {
+		s.Nobody = &LastExit{d.PID, d.Exit, d.at}
+	}
+	for t, at := range m.deadlines {
+		if !at.IsZero() {
+			s.Deadlines[Timer(t).String()] = at
+		}
+	}
+	places := map[Program]int{m.program: 0}
+	for _, p := range m.forest.allRoots() {
+		s.saveProc(p, places)
+	}
+	return s
+}
+
+// saveProc writes p and all below it down.
+func (s *Saved) saveProc(p *proc, places map[Program]int) {
+	place, known := places[p.program]
+	if !known {
+		place = len(s.Programs)
+		places[p.program] = place
+		s.Programs = append(s.Programs, p.program)
+	}
+	q := SavedProc{
+		PID: p.pid, Program: place, Born: p.born, Seq: p.seq, Founder: p.founder.seq,
+		Execed: p.execed, Founding: p.founding, Termed: p.termed,
+	}
+	if p.parent != nil {
+		q.Parent = p.parent.pid
+	}
+	s.Procs = append(s.Procs, q)
+	for _, c := range inOrder(maps.Keys(p.children)) {
+		s.saveProc(c, places)
+	}
+}
+
+// Restore makes a machine of what was written down. Its rules are those of
+// spec, which may be others than before. It expects to be told of all that has
+// changed since (Exited, Forked, and Spawned where that was open), and then to
+// Resume. The error wraps ErrSaved.
+func Restore(spec Spec, s Saved) (*Machine, error) {
+	m := &Machine{
+		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, named: s.Named, followed: s.Followed,
+		daemon: s.Daemon, wounded: s.Wounded, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, asked: s.Asked,
+		again: s.Again, verdict: verdict{s.Failed, s.Status, s.Text}, restarts: s.Restarts,
+		lastExit: s.LastExit, message: s.Message,
+	}
+	if s.State < 0 || s.State >= states || s.Run < 0 || s.Restarts < 0 || len(s.Programs) == 0 {
+		return nil, fmt.Errorf("%w: it lacks what each has", ErrSaved)
+	}
+	m.program = s.Programs[0]
+	if d := s.Nobody; d != nil {
+		m.nobody = &death{Exited: Exited{PID: d.PID, Exit: d.Exit}, at: d.At}
+	}
+	for t := range timers {
+		m.deadlines[t] = s.Deadlines[t.String()]
+	}
+	if err := m.restoreProcs(s); err != nil {
+		return nil, err
+	}
+	m.starter, m.main = m.forest.procs[s.Starter], m.forest.procs[s.Main]
+	if m.state == Running && m.main == nil {
+		return nil, fmt.Errorf("%w: it runs, but main pid %d is none of its processes", ErrSaved, s.Main)
+	}
+	return m, nil
+}
+
+func (m *Machine) restoreProcs(s Saved) error {
+	founders := map[int]*proc{}
+	for _, q := range s.Procs {
+		f := &m.forest
+		if q.PID <= 0 || f.procs[q.PID] != nil || q.Program < 0 || q.Program >= len(s.Programs) ||
+			q.Parent != 0 && f.procs[q.Parent] == nil {
+			return fmt.Errorf("%w: process %+v", ErrSaved, q)
+		}
+		p := f.add(q.PID, q.Parent, q.Born)
+		p.program, p.seq, p.execed, p.termed = s.Programs[q.Program], q.Seq, q.Execed, q.Termed
+		if q.Founding && p.isRoot() {
+			p.founding = true
+			f.founders[p] = struct{}{}
+		}
+		founders[q.Seq] = p
+	}
+	for _, q := range s.Procs {
+		if founders[q.Founder] == nil {
+			founders[q.Founder] = &proc{seq: q.Founder} // dead, but not forgotten
+		}
+		m.forest.procs[q.PID].founder = founders[q.Founder]
+		m.forest.seq = max(m.forest.seq, q.Seq)
+	}
+	return nil
+}
+
+// resume sets the deadlines again. A start that was under way, and of which
+// nothing was found, is made again.
+func resume(m *Machine, _ time.Time, _ Event) {
+	for t, at := range m.deadlines {
+		if !at.IsZero() {
+			m.do(Arm{Timer(t), at})
+		}
+	}
+	if m.spawning {
+		m.do(Spawn{m.run})
+	}
+}
+
+// MarshalText writes a state by its name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads one; the error wraps ErrSaved.
+func (s *State) UnmarshalText(b []byte) error {
+	for i := range states {
+		if i.String() == string(b) {
+			*s = i
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: no such state: %q", ErrSaved, b)
+}
