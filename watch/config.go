@@ -2,7 +2,9 @@ package watch
 
 import (
 	"log/slog"
+	"syscall"
 
+	"respawner/watch/control"
 	"respawner/watch/service"
 )
 
@@ -22,6 +24,16 @@ type Config struct {
 	// Control is a listening, non-blocking socket on which clients ask; the
 	// supervisor closes it. -1 for none.
 	Control int
+
+	// ControlGroup is the group whose members may ask as well, 0 for none.
+	ControlGroup int
+
+	// History is where events are written down, nil for nowhere; the
+	// supervisor closes it.
+	History *control.History
+
+	// ReloadSignal is what asks the main process to read its configuration anew.
+	ReloadSignal syscall.Signal
 
 	// StopOnHangup makes HUP end the service, as it ends other programs of a
 	// terminal that was closed; otherwise it is ignored.

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -102,9 +103,19 @@ func (s *Supervisor) resync() {
 	case l.emptied && !s.early.waiting():
 		l.lost, l.gap = false, false
 		l.resyncs++
+		s.noteResync()
 		if l.step <= l.first { // else the next try for it is due
 			s.probeIn(probeSoon)
 		}
+	}
+}
+
+// noteResync tells of a resync, but not of each in a storm of them.
+func (s *Supervisor) noteResync() {
+	l := &s.ladder
+	if now := monotonic(); l.noted == 0 || now-l.noted > time.Second {
+		l.noted = now
+		s.noteAll("resynced", fmt.Sprintf("events were lost: %d processes made sure of", len(s.procs)))
 	}
 }
 

@@ -4,18 +4,23 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"respawner/watch/control"
-	"respawner/watch/service"
 )
 
 // Bounds of the control socket: who asks must not be able to cost much.
 const (
 	maxPeers     = 64               // connections at once; more wait in the backlog
+	maxWaiting   = 48               // of them, those that wait for something to come about
+	maxOwed      = 256 << 10        // bytes of events that a peer has not taken
 	peerPatience = 30 * time.Second // how long a peer may take over one request and its answer
+	idlePatience = time.Second      // how long one may keep its place without asking when there is none left
 	acceptPause  = time.Second      // how long none is accepted when there was no descriptor for one
 )
 
@@ -25,7 +30,7 @@ type server struct {
 	u     *unit
 	fd    int
 	slot  *slot
-	peers map[*peer]struct{}
+	peers []*peer // in the order of what they asked last
 }
 
 // peer is one client. It has one request at a time in hand, so what it can
@@ -34,10 +39,11 @@ type peer struct {
 	server *server
 	fd     int
 	slot   *slot
+	asked  time.Time // when it was last heard of
 	in     []byte
 	out    []byte
 	full   bool // it takes no more for now
-	waits  bool // for the end of the service
+	waits  wait // for what
 }
 
 func (u *unit) makeServer(s *Supervisor) func() error {
@@ -45,26 +51,47 @@ func (u *unit) makeServer(s *Supervisor) func() error {
 		if u.config.Control < 0 {
 			return nil
 		}
-		u.server = &server{s: s, u: u, fd: u.config.Control, peers: map[*peer]struct{}{}}
+		u.server = &server{s: s, u: u, fd: u.config.Control}
 		u.server.slot, err = s.loop.add(rankControl, u.config.Control, unix.EPOLLIN, func(uint32) { u.server.accept() })
 		return err
 	}
 }
 
 func (v *server) accept() {
-	for len(v.peers) < maxPeers {
+	for v.hasRoom() {
 		fd, _, err := unix.Accept4(v.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		if err == unix.EAGAIN || err == unix.ECONNABORTED {
+		switch {
+		case err == unix.EAGAIN || err == unix.ECONNABORTED:
 			return
-		}
-		if err != nil {
+		case err != nil:
 			v.u.log.Warn("control socket: clients can't be served for now", "error", err)
-			v.s.check(v.s.timers.Set(deadline{server: v}, time.Now().Add(acceptPause)))
-			break
+			v.pause(time.Now().Add(acceptPause))
+			return
 		}
 		v.welcome(fd)
 	}
+}
+
+// hasRoom tells whether one more can be served. If need be somebody goes who
+// has asked for nothing for a while, else there is a pause until one has.
+func (v *server) hasRoom() bool {
+	if len(v.peers) < maxPeers {
+		return true
+	}
+	i := slices.IndexFunc(v.peers, func(p *peer) bool { return p.waits.what == "" })
+	p := v.peers[max(i, 0)]
+	if until := p.asked.Add(idlePatience); time.Now().Before(until) {
+		v.pause(until)
+		return false
+	}
+	v.drop(p)
+	return true
+}
+
+// pause accepts nobody until then, or until somebody has left.
+func (v *server) pause(until time.Time) {
 	v.s.check(v.s.loop.change(v.slot, 0))
+	v.s.check(v.s.timers.Set(deadline{server: v}, until))
 }
 
 // resume accepts clients again.
@@ -78,20 +105,51 @@ func (v *server) welcome(fd int) {
 		return
 	}
 	p.slot = slot
-	v.peers[p] = struct{}{}
-	v.patience(p)
+	if !v.mayAsk(fd) {
+		v.peers = append(v.peers, p)
+		v.s.check(p.refuse(control.CodeDenied, errors.New("only root, the owner and --control-group may ask")))
+		v.drop(p)
+		return
+	}
+	v.peers = append(v.peers, p)
+	v.touch(p)
 }
 
-func (v *server) patience(p *peer) {
-	v.s.check(v.s.timers.Set(deadline{peer: p}, time.Now().Add(peerPatience)))
+// mayAsk tells whether who is at the other end is root, our own user, or of
+// the group that was named, by the kernel's word (unix(7), SO_PEERCRED).
+func (v *server) mayAsk(fd int) bool {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return false
+	}
+	group := v.u.config.ControlGroup
+	return cred.Uid == 0 || int(cred.Uid) == os.Geteuid() ||
+		group > 0 && (int(cred.Gid) == group || slices.Contains(peerGroups(fd), uint32(group)))
+}
+
+// peerGroups are the supplementary groups of who is at the other end of a unix
+// socket (SO_PEERGROUPS, Linux 4.13).
+func peerGroups(fd int) []uint32 {
+	for size := uint32(64 * 4); ; {
+		groups := make([]uint32, size/4)
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_PEERGROUPS,
+			uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0)
+		if errno == 0 {
+			return groups[:size/4]
+		}
+		if errno != unix.ERANGE { // which tells the size that is needed
+			return nil
+		}
+	}
 }
 
 // drop ends a connection.
 func (v *server) drop(p *peer) {
-	if _, there := v.peers[p]; !there {
+	i := slices.Index(v.peers, p)
+	if i < 0 {
 		return
 	}
-	delete(v.peers, p)
+	v.peers = slices.Delete(v.peers, i, i+1)
 	v.s.check(errors.Join(
 		v.s.timers.Clear(deadline{peer: p}),
 		v.s.loop.remove(p.slot),
@@ -99,6 +157,15 @@ func (v *server) drop(p *peer) {
 	))
 	p.fd = -1
 	v.resume()
+}
+
+// touch notes that a peer has come, or has asked for something.
+func (v *server) touch(p *peer) {
+	if i := slices.Index(v.peers, p); i >= 0 {
+		v.peers = append(slices.Delete(v.peers, i, i+1), p)
+	}
+	p.asked = time.Now()
+	v.s.check(v.s.timers.Set(deadline{peer: p}, p.asked.Add(peerPatience)))
 }
 
 // ready goes on with a peer: first what it is owed, then what it asks.
@@ -134,16 +201,16 @@ func (p *peer) read() error {
 
 // serve answers the requests that are there, as long as the answers go out.
 func (p *peer) serve() error {
-	for len(p.out) == 0 {
+	for len(p.out) == 0 && p.fd >= 0 {
 		line, rest, whole := bytes.Cut(p.in, []byte("\n"))
 		if !whole && len(p.in) < control.MaxRequest {
 			return nil
 		}
 		if len(line) >= control.MaxRequest {
-			return p.refuse(fmt.Errorf("%w: longer than %d bytes", control.ErrRequest, control.MaxRequest))
+			return p.refuse(control.CodeRequest, fmt.Errorf("%w: longer than %d bytes", control.ErrRequest, control.MaxRequest))
 		}
 		p.in = append(p.in[:0], rest...)
-		p.server.patience(p)
+		p.server.touch(p)
 		if err := p.answer(line); err != nil {
 			return err
 		}
@@ -151,30 +218,28 @@ func (p *peer) serve() error {
 	return nil
 }
 
-func (p *peer) answer(line []byte) error {
-	req, err := control.ParseRequest(line)
-	if err != nil {
-		return p.refuse(err)
-	}
-	if err := p.send(control.Reply{Status: p.server.status()}); err != nil {
+// refuse tells what is wrong; the error it returns ends the connection.
+func (p *peer) refuse(code control.Code, why error) error {
+	if err := p.send(control.Reply{Code: code, Error: why.Error()}); err != nil {
 		return err
 	}
-	if req.Op == control.OpStop {
-		p.waits = true
-		p.server.s.check(p.server.s.timers.Clear(deadline{peer: p}))
-		p.server.s.tell(p.server.u, service.Stop{})
-	}
-	return nil
+	return errRefused
 }
 
-// refuse tells what is wrong, and ends the connection.
-func (p *peer) refuse(why error) error {
-	return errors.Join(why, p.send(control.Reply{Error: why.Error()}))
-}
+var errRefused = errors.New("refused")
 
 func (p *peer) send(r control.Reply) error {
 	r.V = control.Version
-	p.out = append(p.out, control.Line(r)...)
+	return p.sendLine(control.Line(r))
+}
+
+// sendLine sends a line, or what the peer will take of it; who has not taken
+// much of what was sent before is too slow for us.
+func (p *peer) sendLine(line []byte) error {
+	if len(p.out) > maxOwed {
+		return errPeerGone
+	}
+	p.out = append(p.out, line...)
 	return p.flush()
 }
 
@@ -183,7 +248,7 @@ func (p *peer) flush() error {
 	for len(p.out) > 0 {
 		n, err := unix.SendmsgN(p.fd, p.out, nil, nil, unix.MSG_NOSIGNAL)
 		if err == unix.EAGAIN {
-			return p.wait(true, unix.EPOLLOUT)
+			return p.hold(true, unix.EPOLLOUT)
 		}
 		if err != nil {
 			return errPeerGone
@@ -191,10 +256,10 @@ func (p *peer) flush() error {
 		p.out = p.out[n:]
 	}
 	p.out = nil
-	return p.wait(false, unix.EPOLLIN)
+	return p.hold(false, unix.EPOLLIN)
 }
 
-func (p *peer) wait(full bool, events uint32) error {
+func (p *peer) hold(full bool, events uint32) error {
 	if p.full == full {
 		return nil
 	}
@@ -202,23 +267,9 @@ func (p *peer) wait(full bool, events uint32) error {
 	return p.server.s.loop.change(p.slot, events)
 }
 
-// farewell tells those who wait for the end that it has come.
-func (v *server) farewell() {
-	if v == nil {
-		return
-	}
-	for p := range v.peers {
-		if p.waits && p.send(control.Reply{Status: v.status()}) != nil {
-			v.drop(p)
-		}
-	}
-}
-
-func (v *server) status() *control.Status { return v.s.status(v.u) }
-
 func (v *server) close() error {
-	for p := range v.peers {
-		v.drop(p)
+	for len(v.peers) > 0 {
+		v.drop(v.peers[0])
 	}
 	return unix.Close(v.fd)
 }

@@ -37,6 +37,7 @@ type ladder struct {
 	dropped uint32     // events that the queue had no room for, on earlier connections
 	base    uint32     // those of this one that came before it was of use
 	resyncs int
+	noted   time.Duration // when a resync was last told of
 	fell    time.Duration // when a step was last lost
 }
 
@@ -101,9 +102,11 @@ func (s *Supervisor) fall(why error) {
 	if l.step > from {
 		l.reason = strings.Trim(why.Error()+"; "+l.reason, "; ")
 	}
+	text := fmt.Sprintf("births were not told by %v: going on by %v", from, l.step)
 	for _, u := range s.units {
-		u.log.Warn(fmt.Sprintf("births were not told by %v: going on by %v", from, l.step), "error", why)
+		u.log.Warn(text, "error", why)
 	}
+	s.noteAll("tracking", text)
 }
 
 // climbAnew is for a ladder in use: what was not told meanwhile is looked for

@@ -47,7 +47,7 @@ func lastExit(l service.LastExit) *control.Exit {
 	if l.PID == 0 {
 		return nil
 	}
-	e := &control.Exit{PID: l.PID, Code: l.Exit.Code, Signal: l.Exit.Signal, At: l.At.Round(time.Millisecond)}
+	e := &control.Exit{PID: l.PID, Code: l.Exit.Code, Signal: l.Exit.Signal, Core: l.Exit.Core, At: l.At.Round(time.Millisecond)}
 	if !l.Exit.Known {
 		e.Code, e.Signal = -1, -1
 	}

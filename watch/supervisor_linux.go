@@ -48,6 +48,7 @@ type unit struct {
 	log     *slog.Logger
 	server  *server
 	pidfile *pidfile
+	journal journal
 	started time.Duration // when the last start was begun (CLOCK_BOOTTIME)
 	claimed int           // the last pid that the pidfile named rightly
 	note    string        // what is wrong with the pidfile
@@ -114,6 +115,9 @@ func superviseAll(configs ...Config) ([]Result, error) {
 		if s.buried = false; s.ladder.emptied {
 			s.signal(len(s.kills))
 		}
+		for _, u := range s.units {
+			s.check(u.journal.write())
+		}
 	}
 	for i, u := range s.units {
 		results[i] = s.result(u)
@@ -167,7 +171,7 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 func newUnit(c Config) *unit {
 	c.Spec.Pidfile = c.Pidfile != ""
 	c.Program.Env = marked(c.Program.Env, c.Spec.Name)
-	return &unit{machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log}
+	return &unit{machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log, journal: newJournal(c.History)}
 }
 
 func (s *Supervisor) makeLoop() (err error) {

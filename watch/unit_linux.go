@@ -16,6 +16,7 @@ import (
 // said can wait: its writer would be in the way of a program that is started.
 func (s *Supervisor) tell(u *unit, ev service.Event) {
 	var said []service.Log
+	state := u.machine.State()
 	for _, e := range u.machine.Step(time.Now(), ev) {
 		if l, ok := e.(service.Log); ok {
 			said = append(said, l)
@@ -25,6 +26,9 @@ func (s *Supervisor) tell(u *unit, ev service.Event) {
 	}
 	for _, l := range said {
 		u.say(l)
+	}
+	if u.machine.State() != state {
+		u.server.lookAll()
 	}
 }
 
@@ -45,6 +49,10 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 		s.check(s.timers.Set(deadline{unit: u, timer: e.Timer}, e.At))
 	case service.Disarm:
 		s.check(s.timers.Clear(deadline{unit: u, timer: e.Timer}))
+	case service.Note:
+		if u.heeds(e.What) {
+			s.note(u, noteOf(e))
+		}
 	case service.Up:
 		u.report(Report{PID: e.PID})
 	case service.Retrying:
@@ -52,7 +60,6 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 	case service.Done:
 		u.outcome = &e
 		u.report(Report{Status: e.Status, Text: e.Text, Ended: true})
-		u.server.farewell()
 	}
 }
 
@@ -165,5 +172,6 @@ func (u *unit) close() error {
 	if u.server != nil {
 		errs = append(errs, u.server.close())
 	}
+	errs = append(errs, u.journal.close())
 	return errors.Join(errs...)
 }

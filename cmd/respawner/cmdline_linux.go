@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // maxCmdline is how much of a command line is read: far more than is shown,
@@ -40,10 +37,4 @@ func readProc(pid int, file string) []byte {
 		return nil
 	}
 	return bytes.TrimRight(content, "\x00\n")
-}
-
-// signalName is "9 (SIGKILL)", or the bare number of a real-time signal.
-func signalName(signal int) string {
-	name := unix.SignalName(unix.Signal(signal))
-	return strings.TrimSuffix(fmt.Sprintf("%d (%s)", signal, name), " ()")
 }

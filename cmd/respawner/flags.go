@@ -17,6 +17,8 @@ const (
 	flagRuntimeDir  = "runtime-dir"
 	flagJSON        = "json"
 	flagTracking    = "tracking"
+	flagReload      = "reload-signal"
+	flagGroup       = "control-group"
 )
 
 // flags lists all options: what they are called, whether they have a value
@@ -35,6 +37,8 @@ func flags() []cli.Flag {
 		switchFlag("", flagNoFollow, "PROGRAM is no daemon: watch its first process alone\n\t"+
 			"(default: watch what is left behind if it runs the same executable)"),
 		valueFlag("", flagStopTimeout, "10", "send TERM, then KILL to whatever is left after `SEC`"),
+		valueFlag("", flagReload, "HUP", "reload sends `SIG` to the main process"),
+		valueFlag("", flagGroup, "", "let the members of `GROUP` look and act too (default: root and you)"),
 		valueFlag("", flagTracking, "", "insist on `STEP`, how births are known: kernel-set, socket-filter, events,\n\t"+
 			"scan or pidfile (default: the first of them that works)"),
 		valueFlag("", flagName, "", "call the service `NAME`, so that two instances of PROGRAM can run\n\t"+

@@ -3,10 +3,12 @@ package main
 import (
 	"math"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -49,6 +51,8 @@ type options struct {
 	Pidfile      string // of the daemon; empty when there is none
 	Log          string // syslog, stderr or a path
 	Tracking     watch.Tracking
+	ReloadSignal syscall.Signal
+	ControlGroup int // 0: none
 
 	// RuntimeDir holds locks and sockets; PidDir the supervisor's pidfiles.
 	RuntimeDir string
@@ -76,7 +80,7 @@ func newOptions(c *cli.Context) (options, error) {
 		JSON:       c.Bool(flagJSON),
 	}
 	steps := []func(*cli.Context) error{
-		o.readOperands, o.readName, o.readCounts, o.readDurations, o.readFollow, o.readPidfile, o.readTracking, o.readLog, o.readRuntimeDir,
+		o.readOperands, o.readName, o.readCounts, o.readDurations, o.readFollow, o.readPidfile, o.readTracking, o.readControl, o.readLog, o.readRuntimeDir,
 	}
 	for _, step := range steps {
 		if err := step(c); err != nil {
@@ -204,6 +208,30 @@ func (o *options) readDurations(c *cli.Context) (err error) {
 	}
 	o.StopTimeout, err = parseSeconds(flagStopTimeout, c.String(flagStopTimeout))
 	return err
+}
+
+func (o *options) readControl(c *cli.Context) (err error) {
+	if o.ReloadSignal, err = parseSignal(c.String(flagReload)); err != nil {
+		return err
+	}
+	if name := c.String(flagGroup); name != "" {
+		o.ControlGroup, err = parseGroup(name)
+	}
+	return err
+}
+
+// parseGroup reads a group's name, or its number. That of root has no members
+// who could not do all anyway.
+func parseGroup(name string) (int, error) {
+	word := name
+	if g, err := user.LookupGroup(name); err == nil {
+		word = g.Gid
+	}
+	gid, err := strconv.ParseUint(word, 10, 31)
+	if err != nil || gid == 0 {
+		return 0, usagef("bad --control-group %q: it must be the name or number of a group, not root's", name)
+	}
+	return int(gid), nil
 }
 
 // parseSeconds reads seconds (5, 0.25) or a duration with units (1m30s).

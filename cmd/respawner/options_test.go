@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -23,7 +24,7 @@ func parse(argv ...string) (got options, err error) {
 // defaults are the options of "start x" in the runtime dir /d.
 func defaults() options {
 	return options{
-		RespawnDelay: 5 * time.Second, StopTimeout: 10 * time.Second, SuccessCodes: []int{0},
+		RespawnDelay: 5 * time.Second, StopTimeout: 10 * time.Second, ReloadSignal: syscall.SIGHUP, SuccessCodes: []int{0},
 		Follow: followAuto, Log: logSyslog, RuntimeDir: "/d", PidDir: "/d",
 		Name: "x", Names: []string{"x"}, Program: "x",
 	}

@@ -42,6 +42,11 @@ func superviseClaimed(o options, path string, log *slog.Logger, tell func(report
 		return err
 	}
 	defer dir.Close()
+	if o.ControlGroup != 0 {
+		if err := dir.Share(o.ControlGroup); err != nil {
+			return err
+		}
+	}
 	claim, err := dir.Claim(o.Name)
 	for errors.Is(err, control.ErrHeld) {
 		if ending, err := alreadyRuns(dir, o.Name, tell); !ending {
@@ -134,14 +139,22 @@ func configure(o options, path string, claim *control.Claim, log *slog.Logger) (
 		return watch.Config{}, err
 	}
 	socket, err := claim.Listen()
+	if err != nil {
+		return watch.Config{}, err
+	}
+	history, err := claim.History()
+	if err != nil {
+		log.Warn(o.Name+": going on without a history", "error", err)
+	}
 	return watch.Config{
 		Spec: service.Spec{
 			Name: o.Name, Follow: followOf(o.Follow), SuccessCodes: o.SuccessCodes,
 			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
 		},
 		Program: watch.Program{Path: path, Args: append([]string{path}, o.Args...), Env: os.Environ(), Files: files},
-		Pidfile: o.Pidfile, Tracking: o.Tracking, Control: socket, StopOnHangup: o.Foreground, Log: log,
-	}, err
+		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, Log: log,
+		Control: socket, ControlGroup: o.ControlGroup, History: history, ReloadSignal: o.ReloadSignal,
+	}, nil
 }
 
 func followOf(word string) service.Follow {

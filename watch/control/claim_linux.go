@@ -57,7 +57,7 @@ func (c *Claim) take() error {
 		lk := unix.Flock_t{Type: unix.F_WRLCK}
 		err = unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lk)
 		if fresh {
-			err = errors.Join(err, c.publish())
+			err = errors.Join(err, c.dir.share(f, 0o640), c.publish())
 		}
 		if err == nil && c.dir.is(c.name+".lock", f) {
 			c.lock, c.takenUp = f, !fresh
@@ -138,7 +138,7 @@ func (c *Claim) Listen() (int, error) {
 		err = unix.Bind(fd, &unix.SockaddrUnix{Name: c.dir.at(tmp)})
 	}
 	if err == nil {
-		err = unix.Fchmodat(dir, tmp, 0o600, 0) // whatever the umask
+		err = c.allow(tmp)
 	}
 	if err == nil {
 		err = unix.Listen(fd, 128)
@@ -150,6 +150,18 @@ func (c *Claim) Listen() (int, error) {
 		return -1, fmt.Errorf("control socket %s.sock: %w", c.name, errors.Join(err, unix.Close(fd)))
 	}
 	return fd, nil
+}
+
+// allow says who may connect to the socket, whatever the umask.
+func (c *Claim) allow(socket string) error {
+	dir := int(c.dir.file.Fd())
+	if c.dir.group < 0 {
+		return unix.Fchmodat(dir, socket, 0o600, 0)
+	}
+	return errors.Join(
+		unix.Fchownat(dir, socket, -1, c.dir.group, unix.AT_SYMLINK_NOFOLLOW),
+		unix.Fchmodat(dir, socket, 0o660, 0),
+	)
 }
 
 // Release puts everything away and leaves last, unless it is nil, for those
@@ -174,6 +186,7 @@ func (d *Dir) writeLast(name string, s *Status) error {
 		return err
 	}
 	_, err = f.Write(Line(s))
+	err = errors.Join(err, d.share(f, 0o640))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, d.remove(tmp))
 	}

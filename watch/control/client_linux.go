@@ -27,9 +27,9 @@ var ErrSilent = errors.New("the supervisor does not answer")
 func (d *Dir) Status(name string) (*Status, Presence, error) {
 	var answer *Status
 	presence, err := d.talk(name, func(c *conversation, _ int) error {
-		var err error
-		if err = c.ask(OpStatus); err == nil {
-			answer, err = c.listen()
+		err := c.ask(Request{Op: OpStatus})
+		if err == nil {
+			answer, err = c.status()
 		}
 		return err
 	})
@@ -63,7 +63,7 @@ func (d *Dir) Stop(ctx context.Context, name string) (*Status, Presence, error) 
 			return err
 		}
 		defer unix.Close(gone)
-		if last, err = c.stop(ctx); err != nil {
+		if last, err = c.complete(ctx, Request{Op: OpStop}); err != nil {
 			return err
 		}
 		return await(gone)
@@ -74,23 +74,91 @@ func (d *Dir) Stop(ctx context.Context, name string) (*Status, Presence, error) 
 	return last, presence, err
 }
 
-func (c *conversation) stop(ctx context.Context) (*Status, error) {
-	if err := c.ask(OpStop); err != nil {
+// Ask asks for an operation that is answered by a status, and where it takes
+// time by another one when it is done: however long that takes, or until ctx
+// is done. It returns the last status. Without a supervisor nothing is asked,
+// as the Presence tells. What the supervisor says no to is a *Refusal.
+func (d *Dir) Ask(ctx context.Context, name string, r Request) (*Status, Presence, error) {
+	var last *Status
+	presence, err := d.talk(name, func(c *conversation, _ int) (err error) {
+		if r.takesTime() {
+			last, err = c.complete(ctx, r)
+		} else if err = c.ask(r); err == nil {
+			last, err = c.status()
+		}
+		return err
+	})
+	return last, presence, err
+}
+
+func (r Request) takesTime() bool {
+	return r.Op == OpStop || r.Op == OpRestart || r.Op == OpWait
+}
+
+// complete asks, and waits for the second reply.
+func (c *conversation) complete(ctx context.Context, r Request) (*Status, error) {
+	if err := c.ask(r); err != nil {
 		return nil, err
 	}
-	if _, err := c.listen(); err != nil {
+	if _, err := c.status(); err != nil {
 		return nil, err
 	}
+	var last *Status
+	err := c.patiently(ctx, func() (err error) {
+		last, err = c.status()
+		return err
+	})
+	return last, err
+}
+
+// patiently has a part of the conversation take as long as it likes, or until
+// ctx is done.
+func (c *conversation) patiently(ctx context.Context, part func() error) error {
 	conn := c.rw.(net.Conn)
 	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return nil, err
+		return err
 	}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	last, err := c.listen()
+	err := part()
 	if ctx.Err() != nil {
-		err = ctx.Err()
+		return ctx.Err()
 	}
-	return last, err
+	return err
+}
+
+// Events tells of each event of a service from now on, until its supervisor
+// ends, tell returns an error (which is returned), or ctx is done. began, with
+// the status of the moment, comes before the first.
+func (d *Dir) Events(ctx context.Context, name string, began func(*Status) error, tell func(Event) error) (Presence, error) {
+	return d.talk(name, func(c *conversation, _ int) error {
+		if err := c.ask(Request{Op: OpEvents}); err != nil {
+			return err
+		}
+		s, err := c.status()
+		if err != nil {
+			return err
+		}
+		if err := began(s); err != nil {
+			return err
+		}
+		return c.patiently(ctx, func() error { return c.follow(tell) })
+	})
+}
+
+// follow hears events until there are no more.
+func (c *conversation) follow(tell func(Event) error) error {
+	for {
+		reply, err := c.hear()
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
+			return nil
+		}
+		if err == nil && reply.Event != nil {
+			err = tell(*reply.Event)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // tidy removes what a killed supervisor left, by claiming and releasing it.
@@ -141,11 +209,14 @@ func (d *Dir) converse(name string, say func(c *conversation, pid int) error) er
 	if err := conn.SetDeadline(time.Now().Add(Patience)); err != nil {
 		return err
 	}
-	pid, err := peer(conn.(*net.UnixConn))
+	cred, err := peer(conn.(*net.UnixConn))
 	if err != nil {
 		return err
 	}
-	return say(converse(conn), pid)
+	if cred.Uid != 0 && int(cred.Uid) != d.owner {
+		return fmt.Errorf("%w: a process of uid %d answers for its owner", ErrUntrusted, cred.Uid)
+	}
+	return say(converse(conn), int(cred.Pid))
 }
 
 // dial is net.DialTimeout that waits while the socket's queue is full; a
@@ -191,19 +262,16 @@ func interrupted(err error) bool {
 	return false
 }
 
-// peer is the pid of the supervisor, by the kernel's word.
-func peer(conn *net.UnixConn) (int, error) {
+// peer is the supervisor, by the kernel's word.
+func peer(conn *net.UnixConn) (*unix.Ucred, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var cred *unix.Ucred
 	var sockErr error
 	err = raw.Control(func(fd uintptr) {
 		cred, sockErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	})
-	if err := errors.Join(err, sockErr); err != nil {
-		return 0, err
-	}
-	return int(cred.Pid), nil
+	return cred, errors.Join(err, sockErr)
 }

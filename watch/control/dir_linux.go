@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,13 +19,17 @@ var ErrUntrusted = errors.New("not a safe runtime directory")
 // names in it: it must be none with a slash. All files are reached through the
 // descriptor that was checked, so nobody can exchange the directory later.
 type Dir struct {
-	path string
-	file *os.File
+	path  string
+	file  *os.File
+	owner int
+	group int // who else may look and act by files that are made, -1 for nobody
 }
 
-// OpenDir opens the runtime directory at path. A directory that does not
-// exist is an error that is fs.ErrNotExist; one that is a symbolic link, is
-// owned by somebody else or can be written by others wraps ErrUntrusted.
+// OpenDir opens the runtime directory at path, to ask. A directory that does
+// not exist is an error that is fs.ErrNotExist. One that is a symbolic link,
+// that others than its owner can write, or whose owner is neither root nor we
+// wraps ErrUntrusted; but root may ask everywhere, and a group where it may
+// enter.
 func OpenDir(path string) (*Dir, error) {
 	fd, err := unix.Open(path, unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err == unix.ENOTDIR || err == unix.ELOOP {
@@ -32,7 +38,7 @@ func OpenDir(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtime directory: %w", &os.PathError{Op: "open", Path: path, Err: err})
 	}
-	d := &Dir{path, os.NewFile(uintptr(fd), path)}
+	d := &Dir{path: path, file: os.NewFile(uintptr(fd), path), group: -1}
 	if err := d.check(fd); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -44,8 +50,9 @@ func (d *Dir) check(fd int) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fmt.Errorf("runtime directory %s: %w", d.path, err)
 	}
-	if uid := os.Geteuid(); int(st.Uid) != uid {
-		return fmt.Errorf("%w: %s belongs to uid %d, not to you (uid %d); name another with --runtime-dir", ErrUntrusted, d.path, st.Uid, uid)
+	d.owner = int(st.Uid)
+	if uid := os.Geteuid(); uid != 0 && d.owner != 0 && uid != d.owner && !(st.Mode&0o010 != 0 && inGroup(int(st.Gid))) {
+		return d.notYours()
 	}
 	if st.Mode&0o022 != 0 {
 		return fmt.Errorf("%w: %s can be written by others; chmod go-w it, or name another with --runtime-dir", ErrUntrusted, d.path)
@@ -53,8 +60,8 @@ func (d *Dir) check(fd int) error {
 	return nil
 }
 
-// MakeDir is OpenDir that first makes the directory, for its owner alone, if
-// it does not exist.
+// MakeDir is OpenDir for a supervisor: it first makes the directory, for its
+// owner alone, if it does not exist; one of another owner wraps ErrUntrusted.
 func MakeDir(path string) (*Dir, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("make the runtime directory's parent: %w", err)
@@ -62,7 +69,68 @@ func MakeDir(path string) (*Dir, error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make the runtime directory: %w", err)
 	}
-	return OpenDir(path)
+	d, err := OpenDir(path)
+	if err != nil {
+		return nil, err
+	}
+	if d.owner != os.Geteuid() {
+		return nil, errors.Join(d.notYours(), d.Close())
+	}
+	return d, nil
+}
+
+func (d *Dir) notYours() error {
+	return fmt.Errorf("%w: %s belongs to uid %d, not to you (uid %d); name another with --runtime-dir",
+		ErrUntrusted, d.path, d.owner, os.Geteuid())
+}
+
+func inGroup(gid int) bool {
+	groups, err := os.Getgroups()
+	return err == nil && slices.Contains(append(groups, os.Getegid()), gid)
+}
+
+// Share lets the members of a group look into the directory, and at what is
+// made in it from now on. It is refused where another group may already.
+func (d *Dir) Share(gid int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(d.file.Fd()), &st); err != nil {
+		return fmt.Errorf("runtime directory %s: %w", d.path, err)
+	}
+	d.group = gid
+	switch {
+	case st.Mode&0o001 != 0:
+		return nil // everybody may enter already
+	case st.Mode&0o010 != 0 && int(st.Gid) != gid:
+		return fmt.Errorf("group %d may use %s already: another group needs another --runtime-dir", st.Gid, d.path)
+	}
+	return d.share(d.file, 0o750)
+}
+
+// share gives a file to the group, with a mode that tells what it may do.
+func (d *Dir) share(f *os.File, mode os.FileMode) error {
+	if d.group < 0 {
+		return nil
+	}
+	return errors.Join(f.Chown(-1, d.group), f.Chmod(mode))
+}
+
+// Names are the services that have a supervisor, or had one that has left its
+// last words, sorted.
+func (d *Dir) Names() ([]string, error) {
+	entries, err := os.ReadDir(d.at(""))
+	if err != nil {
+		return nil, fmt.Errorf("runtime directory %s: %w", d.path, err)
+	}
+	var names []string
+	for _, e := range entries {
+		for _, suffix := range []string{".lock", ".json"} {
+			if name, found := strings.CutSuffix(e.Name(), suffix); found && !strings.HasPrefix(name, ".") {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // Close closes the directory.

@@ -16,27 +16,74 @@ const Version = 1
 // newline.
 const MaxRequest = 4096
 
-// The operations of version 1.
+// The operations of version 1. Each is answered by one Reply; those that take
+// time by another one when they are done.
 const (
-	OpStatus = "status"
-	OpStop   = "stop"
+	OpStatus  = "status"
+	OpStop    = "stop"    // a second reply when nobody is left
+	OpRestart = "restart" // a second reply when it is up again
+	OpReload  = "reload"  // the reload signal, to the main process
+	OpSignal  = "signal"  // Signal to the main process, or to All
+	OpReset   = "reset"   // forget crashes; restart now if that is due later
+	OpWait    = "wait"    // a second reply when the service is in the state For
+	OpEvents  = "events"  // a reply for each event from then on
+)
+
+// The states that OpWait waits for.
+const (
+	ForRunning = "running"
+	ForStopped = "stopped"
 )
 
 // Request asks a supervisor for something.
 type Request struct {
 	V  int    `json:"v"`
 	Op string `json:"op"`
+
+	// Signal is the number of the signal of OpSignal, 1 to 64; All sends it
+	// to each process of the service.
+	Signal int  `json:"signal,omitempty"`
+	All    bool `json:"all,omitempty"`
+
+	// For is the state that OpWait waits for.
+	For string `json:"for,omitempty"`
 }
 
-// Reply answers a Request.
+// Reply answers a Request: with a Status, with an Event, or with an Error,
+// after which nothing more comes.
 type Reply struct {
 	V      int     `json:"v"`
 	Error  string  `json:"error,omitempty"`
+	Code   Code    `json:"code,omitempty"`
 	Status *Status `json:"status,omitempty"`
+	Event  *Event  `json:"event,omitempty"`
 }
+
+// Code tells errors apart.
+type Code string
+
+// The codes of errors.
+const (
+	CodeRequest Code = "request" // it can't be understood
+	CodeDenied  Code = "denied"  // who asks may not
+	CodeBusy    Code = "busy"    // too many wait already
+	CodeState   Code = "state"   // the service is in no state for it
+	CodeFailed  Code = "failed"  // it was tried, and came to nothing
+)
+
+// Refusal is the error of a Reply.
+type Refusal struct {
+	Code Code
+	Text string
+}
+
+func (r *Refusal) Error() string { return r.Text }
 
 // ErrRequest is what a request that can't be understood is refused with.
 var ErrRequest = errors.New("bad request")
+
+// lastSignal is the kernel's _NSIG.
+const lastSignal = 64
 
 // ParseRequest reads one line, without its newline. The error wraps
 // ErrRequest.
@@ -48,7 +95,17 @@ func ParseRequest(line []byte) (Request, error) {
 	if r.V != Version {
 		return r, fmt.Errorf("%w: version %d, this supervisor speaks %d", ErrRequest, r.V, Version)
 	}
-	if r.Op != OpStatus && r.Op != OpStop {
+	switch r.Op {
+	case OpStatus, OpStop, OpRestart, OpReload, OpReset, OpEvents:
+	case OpSignal:
+		if r.Signal < 1 || r.Signal > lastSignal {
+			return r, fmt.Errorf("%w: signal %d, they are 1 to %d", ErrRequest, r.Signal, lastSignal)
+		}
+	case OpWait:
+		if r.For != ForRunning && r.For != ForStopped {
+			return r, fmt.Errorf("%w: wait for %q, it can be running or stopped", ErrRequest, r.For)
+		}
+	default:
 		return r, fmt.Errorf("%w: unknown operation %q", ErrRequest, r.Op)
 	}
 	return r, nil
@@ -73,26 +130,56 @@ func converse(rw io.ReadWriter) *conversation {
 	return &conversation{rw, bufio.NewReader(rw)}
 }
 
-func (c *conversation) ask(op string) error {
-	_, err := c.rw.Write(Line(Request{V: Version, Op: op}))
+func (c *conversation) ask(r Request) error {
+	r.V = Version
+	_, err := c.rw.Write(Line(r))
 	return err
 }
 
-// listen reads the next reply; one with an error is an error.
-func (c *conversation) listen() (*Status, error) {
-	line, err := c.r.ReadBytes('\n')
-	if err != nil {
-		return nil, err
-	}
+// maxReply bounds what a client reads of one reply, in bytes: a service has at
+// most pid_max (4,194,304) processes.
+const maxReply = 1 << 30
+
+// hear reads the next reply; one with an error is a *Refusal.
+func (c *conversation) hear() (Reply, error) {
 	var reply Reply
+	line, err := c.line()
+	if err != nil {
+		return reply, err
+	}
 	if err := json.Unmarshal(line, &reply); err != nil {
-		return nil, fmt.Errorf("the supervisor's answer: %w", err)
+		return reply, fmt.Errorf("the supervisor's answer: %w", err)
 	}
 	if reply.Error != "" {
-		return nil, fmt.Errorf("the supervisor says: %s", reply.Error)
+		return reply, &Refusal{reply.Code, "the supervisor says: " + reply.Error}
 	}
-	if reply.Status == nil {
-		return nil, errors.New("the supervisor's answer says nothing")
+	if reply.Status == nil && reply.Event == nil {
+		return reply, errors.New("the supervisor's answer says nothing")
 	}
-	return reply.Status, nil
+	return reply, nil
+}
+
+func (c *conversation) line() ([]byte, error) {
+	var line []byte
+	for {
+		part, err := c.r.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		case len(line) > maxReply:
+			return nil, errors.New("the supervisor's answer has no end")
+		}
+	}
+}
+
+// status hears a reply that is to have a status.
+func (c *conversation) status() (*Status, error) {
+	reply, err := c.hear()
+	if err == nil && reply.Status == nil {
+		err = errors.New("the supervisor's answer has no status")
+	}
+	return reply.Status, err
 }

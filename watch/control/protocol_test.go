@@ -140,10 +140,10 @@ func TestConversation(t *testing.T) {
 			io.Reader
 			io.Writer
 		}{strings.NewReader(tt.answer), &sent})
-		if err := c.ask(OpStatus); err != nil || sent.String() != `{"v":1,"op":"status"}`+"\n" {
+		if err := c.ask(Request{Op: OpStatus}); err != nil || sent.String() != `{"v":1,"op":"status"}`+"\n" {
 			t.Errorf("sent %q, %v", sent.String(), err)
 		}
-		s, err := c.listen()
+		s, err := c.status()
 		switch {
 		case tt.want == "" && (err != nil || s.Name == ""):
 			t.Errorf("%q: got %+v, %v", tt.answer, s, err)

@@ -79,5 +79,28 @@ type Exit struct {
 	PID    int       `json:"pid"`
 	Code   int       `json:"code"`
 	Signal int       `json:"signal"`
+	Core   bool      `json:"core,omitempty"` // it dumped core
 	At     time.Time `json:"at"`
+}
+
+// Event is something that came about in a service. What it can be: started,
+// followed, forked, execed, exited, main, running, crashed, backoff,
+// restarting, stopping, killing, stopped, failed (see package service);
+// signalled, reset, resynced, tracking.
+type Event struct {
+	// Seq counts a service's events; it goes on where an earlier supervisor
+	// has stopped.
+	Seq  int64     `json:"seq"`
+	Time time.Time `json:"time"`
+	What string    `json:"what"`
+
+	// PID is whom it is about, 0 for the service; PPID the parent of one that
+	// was forked, Role what one was that has ended, by Exit.
+	PID  int    `json:"pid,omitempty"`
+	PPID int    `json:"ppid,omitempty"`
+	Role string `json:"role,omitempty"`
+	Exit *Exit  `json:"exit,omitempty"`
+
+	// Text says more, in words.
+	Text string `json:"text,omitempty"`
 }

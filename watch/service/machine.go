@@ -254,6 +254,9 @@ func (m *Machine) warn(format string, args ...any) {
 	m.do(Log{Warn: true, Text: fmt.Sprintf(format, args...)})
 }
 
+// Run is the number of the last Spawn, 0 before the first.
+func (m *Machine) Run() int { return m.run }
+
 // State is where the service is.
 func (m *Machine) State() State { return m.state }
 

@@ -1,0 +1,119 @@
+package control
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxHistory is when a history file is put aside, in bytes; what was put aside
+// before it is lost then.
+const maxHistory = 128 << 10
+
+// History is where a supervisor writes down what comes about. It outlives the
+// supervisor.
+type History struct {
+	claim *Claim
+	file  *os.File
+	size  int64
+	last  int64
+	begun bool // something was added
+}
+
+// History opens the service's history to add to it.
+func (c *Claim) History() (*History, error) {
+	h := &History{claim: c}
+	events, err := c.dir.History(c.name)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) > 0 {
+		h.last = events[len(events)-1].Seq
+	}
+	if err := h.open(); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// Last is the Seq of the last event that was in it when it was opened, 0 for
+// none.
+func (h *History) Last() int64 { return h.last }
+
+func (h *History) name() string { return h.claim.name + ".history" }
+
+func (h *History) open() error {
+	f, err := h.claim.dir.open(h.name(), unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT)
+	if err != nil {
+		return fmt.Errorf("history of %s: %w", h.claim.name, err)
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = h.claim.dir.share(f, 0o640)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("history of %s: %w", h.claim.name, err), f.Close())
+	}
+	h.file, h.size = f, info.Size()
+	return nil
+}
+
+// Append adds lines, each an Event. A history that has grown too large is put
+// aside first.
+func (h *History) Append(lines []byte) error {
+	if h.size > 0 && h.size+int64(len(lines)) > maxHistory {
+		dir := int(h.claim.dir.file.Fd())
+		err := unix.Renameat(dir, h.name(), dir, h.name()+".1")
+		if err = errors.Join(err, h.file.Close(), h.open()); err != nil {
+			return fmt.Errorf("put the history of %s aside: %w", h.claim.name, err)
+		}
+	}
+	if !h.begun && h.size > 0 {
+		lines = append([]byte("\n"), lines...) // the last line of who was killed may have no end
+	}
+	h.begun = true
+	n, err := h.file.Write(lines)
+	h.size += int64(n)
+	if err != nil {
+		return fmt.Errorf("history of %s: %w", h.claim.name, err)
+	}
+	return nil
+}
+
+// Close closes it.
+func (h *History) Close() error { return h.file.Close() }
+
+// History is what is written down of a service, the oldest first. Lines that
+// can't be read, as the last one of a supervisor that was killed, are passed
+// over.
+func (d *Dir) History(name string) ([]Event, error) {
+	var events []Event
+	for _, file := range []string{name + ".history.1", name + ".history"} {
+		f, err := d.open(file, unix.O_RDONLY)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("history of %s: %w", name, err)
+		}
+		events = append(events, readEvents(f)...)
+		f.Close()
+	}
+	return events, nil
+}
+
+func readEvents(r io.Reader) []Event {
+	var events []Event
+	for lines := bufio.NewScanner(io.LimitReader(r, 2*maxHistory)); lines.Scan(); {
+		var ev Event
+		if json.Unmarshal(lines.Bytes(), &ev) == nil && ev.What != "" {
+			events = append(events, ev)
+		}
+	}
+	return events
+}

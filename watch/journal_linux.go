@@ -1,0 +1,97 @@
+package watch
+
+import (
+	"errors"
+	"time"
+
+	"respawner/watch/control"
+	"respawner/watch/service"
+)
+
+// journal is the room of what comes about in a service: those who follow are
+// told at once; what is worth it is written down at the end of the turn.
+type journal struct {
+	file  *control.History // nil: nobody looks back
+	seq   int64
+	lines []byte // to be written
+}
+
+func newJournal(h *control.History) journal {
+	j := journal{file: h}
+	if h != nil {
+		j.seq = h.Last()
+	}
+	return j
+}
+
+// heeds tells whether anybody wants to know: births by the thousand are not to
+// cost what nobody asked for.
+func (u *unit) heeds(what service.What) bool {
+	return u.server.follows() || u.journal.file != nil && what != service.NoteForked && what != service.NoteExeced
+}
+
+// noteOf puts the machine's words into the protocol's.
+func noteOf(n service.Note) control.Event {
+	ev := control.Event{What: string(n.What), PID: n.PID, PPID: n.Parent, Role: n.Role.String(), Text: n.Text}
+	if n.What == service.NoteExited {
+		ev.Exit = exitOfNote(n)
+	}
+	return ev
+}
+
+func exitOfNote(n service.Note) *control.Exit {
+	return lastExit(service.LastExit{PID: n.PID, Exit: n.Exit, At: time.Now()})
+}
+
+// note tells of an event.
+func (s *Supervisor) note(u *unit, ev control.Event) {
+	u.journal.seq++
+	ev.Seq, ev.Time = u.journal.seq, time.Now().Round(time.Millisecond)
+	if u.server != nil {
+		u.server.publish(ev)
+	}
+	if u.journal.file != nil && matters(ev) {
+		u.journal.lines = append(u.journal.lines, control.Line(ev)...)
+	}
+}
+
+// noteAll tells of an event that concerns all services.
+func (s *Supervisor) noteAll(what, text string) {
+	for _, u := range s.units {
+		s.note(u, control.Event{What: what, Text: text})
+	}
+}
+
+// matters tells whether an event is written down: of the coming and going of
+// ordinary processes only the violent deaths are.
+func matters(ev control.Event) bool {
+	switch service.What(ev.What) {
+	case service.NoteForked, service.NoteExeced:
+		return false
+	case service.NoteExited:
+		return ev.Role != "" || ev.Exit.Code != 0 || ev.Exit.Signal != 0
+	}
+	return true
+}
+
+// write writes down what a turn has brought. A history that can't be written
+// is given up: it is not worth a line in the log for each event.
+func (j *journal) write() error {
+	if len(j.lines) == 0 {
+		return nil
+	}
+	err := j.file.Append(j.lines)
+	j.lines = nil
+	if err != nil {
+		err = errors.Join(err, j.close())
+		j.file = nil
+	}
+	return err
+}
+
+func (j *journal) close() error {
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
+}
