@@ -35,6 +35,18 @@ type Config struct {
 	// ReloadSignal is what asks the main process to read its configuration anew.
 	ReloadSignal syscall.Signal
 
+	// ID marks the service's processes in their environment (RESPAWNER_ID), so
+	// that they can be found by a later supervisor; empty for no mark.
+	ID string
+
+	// State is where is written down what a later supervisor must know, nil
+	// for nowhere.
+	State StateFile
+
+	// Resume, if not nil, says that an earlier supervisor of the service was
+	// killed, and what it has left is to be gone on with.
+	Resume *Resume
+
 	// StopOnHangup makes HUP end the service, as it ends other programs of a
 	// terminal that was closed; otherwise it is ignored.
 	StopOnHangup bool
@@ -46,10 +58,37 @@ type Config struct {
 	Report func(Report)
 }
 
+// StateFile keeps what a supervisor writes down, whole or not at all.
+type StateFile interface{ WriteState(state []byte) error }
+
+// Resume is how to go on with the service of a supervisor that was killed.
+type Resume struct {
+	// State is what that one wrote down; nil, or anything else that makes no
+	// sense, leaves to go by the environment of the processes alone.
+	State []byte
+
+	// Then is what becomes of the service.
+	Then Then
+}
+
+// Then is what becomes of a service that is gone on with.
+type Then int
+
+const (
+	// ThenRun has it run: it is started at once if it does not.
+	ThenRun Then = iota
+	// ThenGoOn goes on with it as it is: being restarted, or ended, too.
+	ThenGoOn
+	// ThenStop ends it.
+	ThenStop
+)
+
 // Report is how a start came out.
 type Report struct {
-	// PID is the main process of a service that is up, else 0.
-	PID int
+	// PID is the main process of a service that is up, else 0; TakenOver tells
+	// that it was up all the time.
+	PID       int
+	TakenOver bool
 	// Status is what a command should exit with; Text says why.
 	Status int
 	Text   string

@@ -9,13 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// markName is the variable that names the service in the environment of all
-// its processes.
-const markName = "RESPAWNER_SERVICE"
+// The variables that mark all processes of a service in their environment: its
+// name, and what tells it from all others of that name.
+const (
+	markName = "RESPAWNER_SERVICE"
+	markID   = "RESPAWNER_ID"
+)
 
-// marked returns an environment with the mark of a service.
-func marked(env []string, name string) []string {
-	others := slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, markName+"=") })
+// marked returns an environment with the marks of a service.
+func marked(env []string, name, id string) []string {
+	others := slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		return strings.HasPrefix(v, markName+"=") || strings.HasPrefix(v, markID+"=")
+	})
+	if id != "" {
+		others = append(others, markID+"="+id)
+	}
 	return append(others, markName+"="+name)
 }
 
@@ -35,7 +43,7 @@ func (s *Supervisor) owner(pid int) *unit {
 			}
 		}
 	}
-	mark := markOf(pid)
+	mark := markOf(pid, markName)
 	for _, u := range s.units {
 		if u.name == mark {
 			return u
@@ -46,15 +54,15 @@ func (s *Supervisor) owner(pid int) *unit {
 	return nil
 }
 
-// markOf is the service that a process's environment names, if any.
-func markOf(pid int) string {
+// markOf is what a process's environment has for a mark, if anything.
+func markOf(pid int, name string) string {
 	env, err := readUpTo(fmt.Sprintf("/proc/%d/environ", pid), 1<<20)
 	if err != nil {
 		return ""
 	}
 	for v := range bytes.SplitSeq(env, []byte{0}) {
-		if name, found := bytes.CutPrefix(v, []byte(markName+"=")); found {
-			return string(name)
+		if value, found := bytes.CutPrefix(v, []byte(name+"=")); found {
+			return string(value)
 		}
 	}
 	return ""

@@ -120,7 +120,7 @@ func TestOwnerIsUnknown(t *testing.T) {
 		t.Error("it was killed")
 	}
 	marked, _ := run(t, "env", "-i", markName+"=y", "sleep", "1000")
-	eventually(t, "it runs", func() bool { return markOf(marked) != "" })
+	eventually(t, "it runs", func() bool { return markOf(marked, markName) != "" })
 	if u := g.owner(marked); u != other {
 		t.Errorf("marked, but of %+v", u)
 	}
@@ -134,7 +134,7 @@ func TestOwnerIsUnknown(t *testing.T) {
 
 func TestMarked(t *testing.T) {
 	env := []string{"A=1", markName + "=outer", markName + "X=2"}
-	if got, want := marked(env, "inner"), []string{"A=1", markName + "X=2", markName + "=inner"}; !slices.Equal(got, want) {
+	if got, want := marked(env, "inner", "7"), []string{"A=1", markName + "X=2", markID + "=7", markName + "=inner"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 	if env[1] != markName+"=outer" {

@@ -26,6 +26,8 @@ type process struct {
 	warned bool         // that it can't be watched
 	looked bool         // what it runs as a root is known
 
+	identity identity // once it was asked for
+
 	foreign bool // it does not descend from us: a pidfile named it, or whom it descends from
 
 	// since is when it was known to live: the time of its fork's event, or of

@@ -41,22 +41,23 @@ type Supervisor struct {
 
 // unit is one service in the supervisor.
 type unit struct {
-	machine *service.Machine
-	name    string
-	config  Config
-	program Program
-	log     *slog.Logger
-	server  *server
-	pidfile *pidfile
-	journal journal
-	started time.Duration // when the last start was begun (CLOCK_BOOTTIME)
-	claimed int           // the last pid that the pidfile named rightly
-	note    string        // what is wrong with the pidfile
-	outcome *service.Done
+	machine  *service.Machine
+	name     string
+	config   Config
+	program  Program
+	log      *slog.Logger
+	server   *server
+	pidfile  *pidfile
+	journal  journal
+	recorder recorder
+	started  time.Duration // when the last start was begun (CLOCK_BOOTTIME)
+	claimed  int           // the last pid that the pidfile named rightly
+	note     string        // what is wrong with the pidfile
+	outcome  *service.Done
 }
 
 // deadline names a timer of the supervisor: one of a service, of a client, of
-// a control socket, of a dead process, or of the ladder.
+// a control socket, of a dead process, of the ladder, or of a record.
 type deadline struct {
 	unit   *unit
 	timer  service.Timer
@@ -64,6 +65,7 @@ type deadline struct {
 	server *server
 	dead   *process
 	ladder *ladder
+	record *unit
 }
 
 // Result is how a service ended.
@@ -101,7 +103,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 		return results, err
 	}
 	for _, u := range s.units {
-		s.tell(u, service.Start{})
+		s.begin(u)
 	}
 	for err == nil && !s.done() {
 		err = s.loop.turn(s.catchUp)
@@ -118,6 +120,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 		for _, u := range s.units {
 			s.check(u.journal.write())
 		}
+		s.recordAll()
 	}
 	for i, u := range s.units {
 		results[i] = s.result(u)
@@ -170,8 +173,8 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 
 func newUnit(c Config) *unit {
 	c.Spec.Pidfile = c.Pidfile != ""
-	c.Program.Env = marked(c.Program.Env, c.Spec.Name)
-	return &unit{machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log, journal: newJournal(c.History)}
+	c.Program.Env = marked(c.Program.Env, c.Spec.Name, c.ID)
+	return &unit{machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log, journal: newJournal(c.History), recorder: newRecorder(c.State)}
 }
 
 func (s *Supervisor) makeLoop() (err error) {
@@ -222,6 +225,8 @@ func (s *Supervisor) due(d deadline) {
 		d.server.resume()
 	case d.ladder != nil:
 		s.probe()
+	case d.record != nil:
+		s.writeRecord(d.record)
 	case d.dead != nil:
 		s.impatient(d.dead)
 	default:

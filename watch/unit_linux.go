@@ -16,7 +16,7 @@ import (
 // said can wait: its writer would be in the way of a program that is started.
 func (s *Supervisor) tell(u *unit, ev service.Event) {
 	var said []service.Log
-	state := u.machine.State()
+	before := u.machine.Gist()
 	for _, e := range u.machine.Step(time.Now(), ev) {
 		if l, ok := e.(service.Log); ok {
 			said = append(said, l)
@@ -27,9 +27,11 @@ func (s *Supervisor) tell(u *unit, ev service.Event) {
 	for _, l := range said {
 		u.say(l)
 	}
-	if u.machine.State() != state {
+	now := u.machine.Gist()
+	if now.State != before.State {
 		u.server.lookAll()
 	}
+	u.recorder.told(before, now, ev)
 }
 
 // do does one effect. Nothing in it tells the service anything: what comes of

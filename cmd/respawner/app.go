@@ -54,7 +54,7 @@ func exitCode(err error) int {
 
 // actions are what the commands do, once their options have been validated.
 type actions struct {
-	start, stop, status func(options) error
+	start, stop, status, adopt func(options) error
 }
 
 // newApp is the command line: all options are the app's, because they may
@@ -71,6 +71,7 @@ func newApp(a actions) *cli.App {
 			newCommand("start", "start PROGRAM and watch it; return when it is up", startText, a.start),
 			newCommand("stop", "end PROGRAM, all its processes and its supervisor", stopText, a.stop),
 			newCommand("status", "tell how PROGRAM fares", statusText, a.status),
+			newCommand("adopt", "go on with PROGRAM, whose supervisor has died", adoptText, a.adopt),
 		},
 		Action: refuseCommand,
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

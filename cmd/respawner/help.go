@@ -46,3 +46,11 @@ for several names an array.
 
 Exit code (LSB): 0 it runs; 3 it does not; 1 it is dead, but its pidfile or
 lock is left; 4 nobody can tell; 2 wrong usage.`
+
+const adoptText = `respawner [options] adopt PROGRAM...
+
+Gives a service whose supervisor has died (kill -9) a new one: all that runs
+of it is taken over, and what was under way, a restart or a stop, goes on.
+start does the same, and has the service run whatever was under way.
+
+Exit code: 0 it has a supervisor; 2 wrong usage, 1 any other failure.`

@@ -63,6 +63,9 @@ type options struct {
 	Name  string
 	Names []string
 
+	// Then is what becomes of a service whose supervisor has died.
+	Then watch.Then
+
 	Program string // as the user wrote it
 	Args    []string
 	JSON    bool

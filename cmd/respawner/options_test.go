@@ -15,7 +15,7 @@ import (
 // parse gives what a command would have been called with.
 func parse(argv ...string) (got options, err error) {
 	keep := func(o options) error { got = o; return nil }
-	app := newApp(actions{keep, keep, keep})
+	app := newApp(actions{keep, keep, keep, keep})
 	app.Writer, app.ErrWriter = io.Discard, io.Discard
 	err = run(app, argv)
 	return got, err

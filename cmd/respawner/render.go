@@ -12,18 +12,24 @@ import (
 // lineWidth is where command lines are cut.
 const lineWidth = 100
 
-// stateRunning is the one state in which a service does its work.
-const stateRunning = "running"
+// The states in which a service does its work: supervised, and without.
+const (
+	stateRunning  = "running"
+	stateOrphaned = "orphaned"
+)
 
 // render writes what `respawner status` shows of a service. Its first line is
 // the seed's, for scripts; cmdline gives a process's command line.
 func render(w io.Writer, s control.Status, now time.Time, cmdline func(pid int) string) error {
 	out := bufio.NewWriter(w)
-	not := ""
-	if s.State != stateRunning {
-		not = " not"
+	how := "is not running"
+	switch s.State {
+	case stateRunning:
+		how = "is running"
+	case stateOrphaned:
+		how = "is running, but nobody supervises it"
 	}
-	fmt.Fprintf(out, "%q process is%s running\n", s.Name, not)
+	fmt.Fprintf(out, "%q process %s\n", s.Name, how)
 	for _, f := range facts(s, now) {
 		if f.value != "" {
 			fmt.Fprintf(out, "  %-11s %s\n", f.name, printable(f.value))

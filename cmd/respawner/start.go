@@ -10,20 +10,26 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
+
+	"respawner/watch"
+	"respawner/watch/control"
 )
 
 // start starts a service. In the background it is two processes: the one that
 // the user called waits for the report of the one that supervises.
 func start(o options) error {
+	pipe := reportPipe(&o)
 	path, err := lookUp(o.Program)
-	if err != nil {
+	if err != nil && o.Then != watch.ThenStop { // for that it need not be there
 		return err
 	}
 	if err := closeOnExec(); err != nil {
 		return err
 	}
-	if pipe := reportPipe(); pipe != nil {
+	if pipe != nil {
 		return supervise(o, path, func(r report) { sendReport(pipe, r) })
 	}
 	if o.Foreground {
@@ -32,7 +38,13 @@ func start(o options) error {
 	if o.Log == logSyslog && !syslogAvailable() {
 		fmt.Fprintln(os.Stderr, "respawner: no syslog here, so messages are lost: --log FILE keeps them")
 	}
-	return startBackground()
+	return startBackground(thisCommand(), watch.ThenRun)
+}
+
+// thisCommand is how this process was called.
+func thisCommand() control.Command {
+	dir, _ := os.Getwd() // a folder that was removed: then there is none to go back to
+	return control.Command{Args: os.Args, Env: os.Environ(), Dir: dir}
 }
 
 // lookUp finds a program as a shell would; the path is absolute, because some
@@ -83,17 +95,21 @@ func sayAlready(r report) {
 }
 
 // backgroundEnv tells the supervisor in the background that descriptor 3 is
-// the pipe for its report. Its value is the caller's procsEnv.
-const backgroundEnv = "RESPAWNER_BACKGROUND"
+// the pipe for its report. Its value is the caller's procsEnv; thenEnv's is
+// what becomes of a service whose supervisor has died.
+const (
+	backgroundEnv = "RESPAWNER_BACKGROUND"
+	thenEnv       = "RESPAWNER_THEN"
+)
 
 // procsEnv is how many processors Go's scheduler uses. For each it keeps memory
 // of its own at hand, and a supervisor has no use for more than one. It can't
 // be told as cheaply when it runs already (runtime.GOMAXPROCS).
 const procsEnv = "GOMAXPROCS"
 
-// startBackground runs this very command again, in a session of its own and
-// without a terminal, and waits for its report.
-func startBackground() error {
+// startBackground runs a start command, this very one or an earlier one, in a
+// session of its own and without a terminal, and waits for its report.
+func startBackground(again control.Command, then watch.Then) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("go to the background: %w", err)
@@ -104,8 +120,8 @@ func startBackground() error {
 		return fmt.Errorf("go to the background: %w", err)
 	}
 	cmd := exec.Command(self)
-	cmd.Args = os.Args
-	cmd.Env = append(os.Environ(), backgroundEnv+"="+os.Getenv(procsEnv), procsEnv+"=1")
+	cmd.Args, cmd.Dir = again.Args, again.Dir
+	cmd.Env = append(again.Env, backgroundEnv+"="+valueOf(again.Env, procsEnv), procsEnv+"=1", thenEnv+"="+strconv.Itoa(int(then)))
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	signals := make(chan os.Signal, 1)
@@ -142,14 +158,25 @@ func outcome(pipe io.Reader, end func() error) error {
 	return err
 }
 
+// valueOf is the value of a variable in an environment, "" if it is not there.
+func valueOf(env []string, name string) string {
+	for _, v := range env {
+		if value, found := strings.CutPrefix(v, name+"="); found {
+			return value
+		}
+	}
+	return ""
+}
+
 // reportPipe is the pipe for the report, if this is the process in the
 // background. The program to be started must not inherit any of it.
-func reportPipe() *os.File {
+func reportPipe(o *options) *os.File {
 	procs, background := os.LookupEnv(backgroundEnv)
 	if !background {
 		return nil
 	}
-	err := errors.Join(os.Unsetenv(backgroundEnv), os.Unsetenv(procsEnv))
+	then, _ := strconv.Atoi(os.Getenv(thenEnv)) // else the variables were set by somebody else
+	err := errors.Join(os.Unsetenv(backgroundEnv), os.Unsetenv(procsEnv), os.Unsetenv(thenEnv))
 	if procs != "" {
 		err = errors.Join(err, os.Setenv(procsEnv, procs))
 	}
@@ -161,6 +188,7 @@ func reportPipe() *os.File {
 	if info, err := pipe.Stat(); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
 		return nil // the variable was set by somebody else
 	}
+	o.Then, o.Foreground = watch.Then(then), false
 	return pipe
 }
 

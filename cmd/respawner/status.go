@@ -48,8 +48,10 @@ func statusOne(dir *control.Dir, o options, name string) (*control.Status, int) 
 			return s, lsbUnknown
 		}
 	}
-	leftover := presence == control.Stale ||
-		presence == control.Absent && (isOurs(o.supervisorPidfile(name)) || isOurs(o.Pidfile))
+	if presence == control.Stale {
+		return orphaned(dir, name)
+	}
+	leftover := presence == control.Absent && (isOurs(o.supervisorPidfile(name)) || isOurs(o.Pidfile))
 	return s, statusCode(s.State, leftover)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/signal"
 	"syscall"
 
@@ -46,17 +45,9 @@ func stopOne(ctx context.Context, dir *control.Dir, o options, name string) erro
 	case control.Held:
 		fmt.Printf("%s was stopped\n", name)
 	case control.Stale:
-		err = removeLeftover(o.supervisorPidfile(name))
-		fmt.Printf("%s is not running: its supervisor had died, what it left was removed; processes of it may still run\n", name)
+		err = finish(dir, o, name)
 	default:
 		fmt.Printf("%s is not running\n", name)
 	}
 	return err
-}
-
-func removeLeftover(pidfile string) error {
-	if err := os.Remove(pidfile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

@@ -57,16 +57,13 @@ func superviseClaimed(o options, path string, log *slog.Logger, tell func(report
 	if err != nil {
 		return err
 	}
-	if claim.TakenUp() {
-		log.Warn(o.Name + ": an earlier supervisor died; its lock was taken over, processes of it may still run")
-	}
 	if err := claim.WritePidfile(o.supervisorPidfile(o.Name)); err != nil {
 		if o.PidDir == o.RuntimeDir {
 			return errors.Join(err, claim.Release(nil))
 		}
 		log.Warn(o.Name+": going on without it", "error", err) // another user's service may have the name
 	}
-	last, err := superviseHeld(o, path, claim, log, tell)
+	last, err := superviseHeld(o, path, dir, claim, log, tell)
 	if e := claim.Release(last); e != nil {
 		log.Warn(o.Name+": putting things away", "error", e)
 	}
@@ -97,8 +94,17 @@ func alreadyRuns(dir *control.Dir, name string, tell func(report)) (ending bool,
 
 // superviseHeld supervises what it has claimed. It returns the last words to
 // be left behind: none after a start that came to nothing.
-func superviseHeld(o options, path string, claim *control.Claim, log *slog.Logger, tell func(report)) (*control.Status, error) {
+func superviseHeld(o options, path string, dir *control.Dir, claim *control.Claim, log *slog.Logger, tell func(report)) (*control.Status, error) {
 	c, err := configure(o, path, claim, log)
+	if err == nil && claim.TakenUp() {
+		log.Warn(o.Name + ": its supervisor has died: taking over what it left")
+		c.Resume = &watch.Resume{State: stateOf(dir, o.Name, log), Then: o.Then}
+	} else if err == nil && o.Then != watch.ThenRun {
+		err = fmt.Errorf("%s is not running: nothing to take over", o.Name)
+	}
+	if err == nil {
+		err = claim.WriteCommand(thisCommand())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +124,20 @@ func superviseHeld(o options, path string, claim *control.Claim, log *slog.Logge
 	return result.Last, err
 }
 
+// stateOf is what the dead supervisor wrote down.
+func stateOf(dir *control.Dir, name string, log *slog.Logger) []byte {
+	state, err := dir.State(name)
+	if err != nil {
+		log.Warn(name+": it has left no state", "error", err)
+	}
+	return state
+}
+
 func announce(name string, r watch.Report) report {
-	if r.PID != 0 {
+	switch {
+	case r.TakenOver:
+		return report{Text: fmt.Sprintf("%s runs, main pid %d: its supervisor had died, taken over", name, r.PID)}
+	case r.PID != 0:
 		return report{Text: fmt.Sprintf("%s is running, main pid %d", name, r.PID)}
 	}
 	return report{Status: r.Status, Text: r.Text, Ended: r.Ended}
@@ -153,6 +171,7 @@ func configure(o options, path string, claim *control.Claim, log *slog.Logger) (
 		},
 		Program: watch.Program{Path: path, Args: append([]string{path}, o.Args...), Env: os.Environ(), Files: files},
 		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, Log: log,
+		ID: claim.ID(), State: claim,
 		Control: socket, ControlGroup: o.ControlGroup, History: history, ReloadSignal: o.ReloadSignal,
 	}, nil
 }

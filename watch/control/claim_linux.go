@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type Claim struct {
 	lock    *os.File
 	pidfile string
 	takenUp bool
+	id      string
 }
 
 // Claim takes the lock of a service. The error wraps ErrHeld where somebody
@@ -32,10 +34,49 @@ func (d *Dir) Claim(name string) (*Claim, error) {
 	if err := c.take(); err != nil {
 		return nil, err
 	}
-	if err := d.remove(name + ".json"); err != nil {
+	if err := errors.Join(c.awaitExec(), c.identify(), d.remove(name+".json")); err != nil {
 		return nil, errors.Join(err, c.Release(nil))
 	}
 	return c, nil
+}
+
+// ID is a random text that names this claim and those that take it up. It is
+// in the environment of all processes of the service.
+func (c *Claim) ID() string { return c.id }
+
+// awaitExec waits until no process holds the lock file open that an earlier
+// holder has forked and that has not exec'ed yet: from then on it can be told
+// by its environment. Such a lock is of the open file, not of the process
+// (F_OFD_SETLKW, Linux 3.15).
+func (c *Claim) awaitExec() error {
+	lk := unix.Flock_t{Type: unix.F_WRLCK, Start: 1, Len: 1}
+	for {
+		err := unix.FcntlFlock(c.lock.Fd(), unix.F_OFD_SETLKW, &lk)
+		if err != unix.EINTR {
+			return os.NewSyscallError("lock of "+c.name, err)
+		}
+	}
+}
+
+// identify reads the ID that an earlier holder has written, or writes one.
+func (c *Claim) identify() error {
+	var random [16]byte
+	var id [2 * len(random)]byte
+	if _, err := c.lock.ReadAt(id[:], 0); err == nil {
+		if _, err := hex.Decode(random[:], id[:]); err == nil {
+			c.id = string(id[:])
+			return nil
+		}
+	}
+	_, err := unix.Getrandom(random[:], 0)
+	c.id = hex.EncodeToString(random[:])
+	if err == nil {
+		_, err = c.lock.WriteAt([]byte(c.id), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("lock of %s: %w", c.name, err)
+	}
+	return nil
 }
 
 // TakenUp tells that an earlier supervisor of the service died without
@@ -54,7 +95,7 @@ func (c *Claim) take() error {
 		if err != nil {
 			return fmt.Errorf("lock of %s: %w", c.name, err)
 		}
-		lk := unix.Flock_t{Type: unix.F_WRLCK}
+		lk := unix.Flock_t{Type: unix.F_WRLCK, Len: 1}
 		err = unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lk)
 		if fresh {
 			err = errors.Join(err, c.dir.share(f, 0o640), c.publish())
@@ -169,29 +210,15 @@ func (c *Claim) allow(socket string) error {
 func (c *Claim) Release(last *Status) error {
 	var errs []error
 	if last != nil {
-		errs = append(errs, c.dir.writeLast(c.name, last))
+		errs = append(errs, c.dir.replace(c.name+".json", Line(last), 0o640))
 	}
 	if c.pidfile != "" {
 		errs = append(errs, unlink(c.pidfile))
 	}
-	errs = append(errs, c.dir.remove(c.name+".sock"), c.dir.remove(c.name+".lock"), c.lock.Close())
-	return errors.Join(errs...)
-}
-
-// writeLast writes the last words whole or not at all.
-func (d *Dir) writeLast(name string, s *Status) error {
-	tmp := "." + name + ".json"
-	f, err := d.openNew(tmp)
-	if err != nil {
-		return err
+	for _, suffix := range []string{".sock", ".state", ".command", ".lock"} {
+		errs = append(errs, c.dir.remove(c.name+suffix))
 	}
-	_, err = f.Write(Line(s))
-	err = errors.Join(err, d.share(f, 0o640))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, d.remove(tmp))
-	}
-	fd := int(d.file.Fd())
-	return unix.Renameat(fd, tmp, fd, name+".json")
+	return errors.Join(append(errs, c.lock.Close())...)
 }
 
 // readLast reads the last words; there may be none, or none that can be read.

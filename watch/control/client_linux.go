@@ -54,7 +54,7 @@ func orphaned(name string) *Status {
 // Stop ends a service and waits until nobody is left and the supervisor is
 // gone, however long that takes, or until ctx is done. It returns the
 // supervisor's last words, and the Presence that was found: without a
-// supervisor there is nothing to stop, and what a dead one left is removed.
+// supervisor nobody is asked.
 func (d *Dir) Stop(ctx context.Context, name string) (*Status, Presence, error) {
 	var last *Status
 	presence, err := d.talk(name, func(c *conversation, pid int) error {
@@ -68,9 +68,6 @@ func (d *Dir) Stop(ctx context.Context, name string) (*Status, Presence, error) 
 		}
 		return await(gone)
 	})
-	if presence == Stale && err == nil {
-		err = d.tidy(name)
-	}
 	return last, presence, err
 }
 
@@ -159,15 +156,6 @@ func (c *conversation) follow(tell func(Event) error) error {
 			return err
 		}
 	}
-}
-
-// tidy removes what a killed supervisor left, by claiming and releasing it.
-func (d *Dir) tidy(name string) error {
-	c, err := d.Claim(name)
-	if err != nil {
-		return err
-	}
-	return c.Release(nil)
 }
 
 // talk connects to the supervisor of name, if there is one, and has the

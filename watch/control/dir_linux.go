@@ -181,7 +181,7 @@ func (d *Dir) Presence(name string) (Presence, int, error) {
 		return Absent, 0, fmt.Errorf("lock of %s: %w", name, err)
 	}
 	defer f.Close()
-	lk := unix.Flock_t{Type: unix.F_WRLCK}
+	lk := unix.Flock_t{Type: unix.F_WRLCK, Len: 1}
 	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lk); err != nil {
 		return Absent, 0, fmt.Errorf("lock of %s: %w", name, err)
 	}

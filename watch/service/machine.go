@@ -257,6 +257,9 @@ func (m *Machine) warn(format string, args ...any) {
 // Run is the number of the last Spawn, 0 before the first.
 func (m *Machine) Run() int { return m.run }
 
+// Spawning tells whether a Spawn has not been answered yet.
+func (m *Machine) Spawning() bool { return m.spawning }
+
 // State is where the service is.
 func (m *Machine) State() State { return m.state }
 

@@ -166,15 +166,19 @@ func (m *Machine) restoreProcs(s Saved) error {
 }
 
 // resume sets the deadlines again. A start that was under way, and of which
-// nothing was found, is made again.
-func resume(m *Machine, _ time.Time, _ Event) {
+// nothing was found, is made again, if it is still wanted.
+func resume(m *Machine, now time.Time, _ Event) {
 	for t, at := range m.deadlines {
 		if !at.IsZero() {
 			m.do(Arm{Timer(t), at})
 		}
 	}
-	if m.spawning {
+	switch {
+	case m.spawning && m.state == Starting:
 		m.do(Spawn{m.run})
+	case m.spawning:
+		m.spawning = false
+		endRest(m, now, nil)
 	}
 }
 

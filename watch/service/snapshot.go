@@ -5,6 +5,23 @@ import (
 	"time"
 )
 
+// Gist is what matters most of a service; two can be compared.
+type Gist struct {
+	State    State
+	Run      int // the number of the last Spawn
+	Main     int
+	Founders int
+}
+
+// Gist returns it.
+func (m *Machine) Gist() Gist {
+	g := Gist{State: m.state, Run: m.run, Founders: len(m.forest.founders)}
+	if m.main != nil {
+		g.Main = m.main.pid
+	}
+	return g
+}
+
 // Snapshot is a service as it is now; it shares nothing with the machine.
 type Snapshot struct {
 	State    State

@@ -81,10 +81,10 @@ func (m *Machine) failed(e Exit) bool { return e.Known && !m.spec.succeeded(e) }
 // left. One that was said to do so may exit as it likes, if only it leaves
 // something.
 func (m *Machine) handsOver(d death, left []*proc) bool {
-	if len(left) == 0 || !d.Exit.Known || d.Exit.Signal != 0 {
+	if len(left) == 0 || d.Exit.Signal != 0 {
 		return false
 	}
-	return m.spec.Follow == FollowOn || m.spec.succeeded(d.Exit) && m.mayFollow(d.proc, left)
+	return m.spec.Follow == FollowOn || !m.failed(d.Exit) && m.mayFollow(d.proc, left)
 }
 
 // mayBeNamed tells whether the starter may have had the daemon started by
@@ -114,7 +114,7 @@ func (m *Machine) mayFollow(p *proc, heirs []*proc) bool {
 
 // follow goes on with what the starter left behind.
 func (m *Machine) follow(now time.Time, d death, left []*proc) {
-	if !m.spec.succeeded(d.Exit) {
+	if m.failed(d.Exit) {
 		m.warn("%s: the program failed (%s) but left processes behind: following them", m.spec.Name, d.Exit)
 	}
 	m.noteFollowed(left)

@@ -1,0 +1,188 @@
+package watch
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/control"
+	"respawner/watch/service"
+)
+
+// When a supervisor was killed, its service runs on: without a parent that
+// knows it, but known by what was written down, and by its environment.
+
+// begin starts a service, or goes on with what an earlier supervisor has left.
+func (s *Supervisor) begin(u *unit) {
+	if u.config.Resume == nil {
+		s.tell(u, service.Start{})
+		return
+	}
+	s.adoptForest(u)
+	switch state := u.machine.State(); {
+	case u.config.Resume.Then != ThenRun:
+	case state == service.Stopping:
+		s.tell(u, service.Start{})
+	case state == service.Backoff:
+		s.tell(u, service.Reset{})
+	}
+	if g := u.machine.Gist(); g.State == service.Running {
+		u.report(Report{PID: g.Main, TakenOver: true})
+	}
+}
+
+// adoptForest takes up who is left, tells the machine who is not, and has it
+// go on.
+func (s *Supervisor) adoptForest(u *unit) {
+	rec, why := u.restore()
+	if why != nil {
+		u.log.Warn(u.name+": going by the environment of its processes", "error", why)
+	}
+	lost := s.adoptRecorded(u, rec)
+	err := s.scanAll() // who is below them
+	s.adoptMarked(u)
+	if err = errors.Join(err, s.scanAll()); err != nil {
+		s.fall(err)
+	}
+	text := fmt.Sprintf("%d processes taken over, %d have ended", len(s.procs), len(lost))
+	u.log.Info(u.name + ": " + text)
+	s.note(u, control.Event{What: "adopted", PID: u.machine.Gist().Main, Text: text})
+	if u.config.Resume.Then == ThenStop {
+		s.tell(u, service.Stop{})
+	}
+	for _, pid := range lost {
+		s.tell(u, service.Exited{PID: pid})
+	}
+	s.tell(u, service.Resume{})
+}
+
+// restore makes the unit's machine of what was written down, or else of
+// nothing: one whose start is under way.
+func (u *unit) restore() (record, error) {
+	rec, err := readRecord(u.config.Resume.State, u.recorder.boot)
+	if err == nil {
+		var m *service.Machine
+		if m, err = service.Restore(u.config.Spec, rec.Machine); err == nil && m.State() != service.Stopped && m.State() != service.Failed {
+			u.machine = m
+			return rec, nil
+		}
+	}
+	nothing := service.Saved{
+		State: service.Starting, Since: time.Now(), Run: 1, Spawning: true,
+		Programs: []service.Program{programFrom(&u.program)},
+	}
+	u.machine, _ = service.Restore(u.config.Spec, nothing) // which makes sense
+	return record{Machine: nothing}, err
+}
+
+// adoptRecorded takes up those who were written down and live. It returns the
+// others.
+func (s *Supervisor) adoptRecorded(u *unit, rec record) (lost []int) {
+	known := map[int]identity{}
+	for _, id := range rec.Procs {
+		known[id.PID] = id
+	}
+	for _, q := range rec.Machine.Procs {
+		if !s.adoptOne(u, q.PID, known[q.PID]) {
+			lost = append(lost, q.PID)
+		}
+	}
+	slices.Reverse(lost) // children first
+	return lost
+}
+
+// adoptOne takes up a process that the machine knows of, if it is still the
+// one that was written down.
+func (s *Supervisor) adoptOne(u *unit, pid int, was identity) bool {
+	fd, err := openPidfd(pid)
+	if err != nil {
+		return false // dead; or else there is no descriptor left for it, and it can't be followed
+	}
+	p := &process{pid: pid, unit: u, pidfd: -1, since: monotonic(), foreign: !s.descends(pid)}
+	p.identity, err = identityOf(pid, fd)
+	if err != nil || p.identity != was {
+		s.check(unix.Close(fd))
+		return false
+	}
+	if err := s.admit(p, fd); err != nil {
+		s.fall(err)
+	}
+	return true
+}
+
+// adoptMarked takes up those that have the service's mark in their environment
+// and were not written down, parents before children.
+func (s *Supervisor) adoptMarked(u *unit) {
+	if u.config.ID == "" {
+		return
+	}
+	type found struct {
+		pid   int
+		start time.Duration
+	}
+	all, err := pidsIn("/proc")
+	s.check(err)
+	var marked []found
+	for _, pid := range all {
+		if pid == s.pid || s.procs[pid] != nil || markOf(pid, markID) != u.config.ID {
+			continue
+		}
+		if stat, err := statOf(pid); err == nil && stat.state != "Z" {
+			marked = append(marked, found{pid, stat.start})
+		}
+	}
+	slices.SortFunc(marked, func(a, b found) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.pid, b.pid)) })
+	for _, f := range marked {
+		s.adoptFound(u, f.pid)
+	}
+}
+
+// adoptFound takes up a process that the machine does not know of.
+func (s *Supervisor) adoptFound(u *unit, pid int) {
+	fd, err := openPidfd(pid)
+	if err != nil {
+		return
+	}
+	if markOf(pid, markID) != u.config.ID || isReadable(fd) { // it was not that one that was looked at
+		s.check(unix.Close(fd))
+		return
+	}
+	p := &process{pid: pid, unit: u, pidfd: -1, since: monotonic(), foreign: !s.descends(pid)}
+	if err := s.admit(p, fd); err != nil {
+		s.fall(err)
+	}
+	if !u.machine.Spawning() { // else the first of them is what was started
+		s.tell(u, service.Forked{Parent: s.parentIn(pid), Child: pid})
+		s.lookAt(p)
+		return
+	}
+	s.tell(u, service.Spawned{Run: u.machine.Run(), PID: pid, Program: programOf(pid)})
+}
+
+// Left is what still runs of a service whose supervisor has died, by what that
+// one wrote down: its main process, 0 if that has ended, and all that it knew
+// of, in the order of their forest. The error says why it can't be told.
+func Left(state []byte) (mainPID int, pids []int, err error) {
+	rec, err := readRecord(state, bootID())
+	if errors.Is(err, errOtherBoot) {
+		return 0, nil, nil
+	}
+	for _, id := range rec.Procs {
+		fd, err := openPidfd(id.PID)
+		if err != nil {
+			continue
+		}
+		if now, err := identityOf(id.PID, fd); err == nil && now == id {
+			pids = append(pids, id.PID)
+		}
+		_ = unix.Close(fd)
+	}
+	if slices.Contains(pids, rec.Machine.Main) {
+		mainPID = rec.Machine.Main
+	}
+	return mainPID, pids, err
+}

@@ -1,0 +1,87 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Command is how a service was started: what `respawner adopt` does again.
+type Command struct {
+	Args []string `json:"args"` // of respawner, its own name first
+	Env  []string `json:"env"`
+	Dir  string   `json:"dir"` // the working directory
+}
+
+// WriteCommand writes down how the service was started. Only the owner can
+// read it, for there may be secrets in the environment.
+func (c *Claim) WriteCommand(cmd Command) error {
+	return c.dir.replace(c.name+".command", Line(cmd), 0o600)
+}
+
+// Command is how a service was started whose supervisor has died. The error
+// is fs.ErrNotExist where that was not written down.
+func (d *Dir) Command(name string) (Command, error) {
+	var cmd Command
+	b, err := d.read(name + ".command")
+	if err == nil {
+		err = json.Unmarshal(b, &cmd)
+	}
+	if err == nil && (len(cmd.Args) == 0 || cmd.Dir == "") {
+		err = errors.New("there is no command in it")
+	}
+	if err != nil {
+		return cmd, fmt.Errorf("how %s was started: %w", name, err)
+	}
+	return cmd, nil
+}
+
+// WriteState writes down what a successor must know, whole or not at all.
+func (c *Claim) WriteState(state []byte) error {
+	return c.dir.replace(c.name+".state", state, 0o600)
+}
+
+// State is what a supervisor that has died wrote down of the service. The error
+// is fs.ErrNotExist where there is nothing.
+func (d *Dir) State(name string) ([]byte, error) {
+	b, err := d.read(name + ".state")
+	if err != nil {
+		return nil, fmt.Errorf("state of %s: %w", name, err)
+	}
+	return b, nil
+}
+
+// replace gives a file new content, whole or not at all as far as a process
+// can tell that looks; what a power failure leaves need not be whole.
+func (d *Dir) replace(name string, content []byte, mode os.FileMode) error {
+	tmp := "." + name
+	f, err := d.openNew(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if mode&0o077 != 0 {
+		err = errors.Join(err, d.share(f, mode))
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, d.remove(tmp))
+	}
+	fd := int(d.file.Fd())
+	return os.NewSyscallError("rename "+tmp, unix.Renameat(fd, tmp, fd, name))
+}
+
+// maxFile bounds what is read of a file, in bytes.
+const maxFile = 64 << 20
+
+func (d *Dir) read(name string) ([]byte, error) {
+	f, err := d.open(name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile))
+}

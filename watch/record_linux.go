@@ -1,0 +1,170 @@
+package watch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/service"
+)
+
+// record is what a supervisor writes down for the one that comes after it.
+type record struct {
+	V       int           `json:"v"`
+	Boot    string        `json:"boot"` // the kernel's boot_id
+	Machine service.Saved `json:"machine"`
+	Procs   []identity    `json:"procs"`
+}
+
+// recordVersion is the v of a record. Another one can't be gone on with.
+const recordVersion = 1
+
+// maxRecorded bounds how many processes a record names, the roots and their
+// nearest first; the others are found below them, or by their environment.
+const maxRecorded = 2048
+
+// identity tells a process from another one that got its pid.
+type identity struct {
+	PID   int           `json:"pid"`
+	Start time.Duration `json:"start"` // since boot, by /proc/PID/stat
+	Inode uint64        `json:"inode"` // of its pidfd: never the same again since Linux 6.9
+}
+
+// identityOf is the identity of the process that a pidfd was opened for.
+func identityOf(pid, pidfd int) (identity, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(pidfd, &st); err != nil {
+		return identity{}, os.NewSyscallError("fstat", err)
+	}
+	stat, err := statOf(pid)
+	if err == nil && isReadable(pidfd) {
+		err = errGone // and so that may have been said of another one
+	}
+	return identity{pid, stat.start, st.Ino}, err
+}
+
+// bootID is the kernel's name for the time since it was booted; empty where
+// that can't be read, which is as good as any other.
+func bootID() string {
+	b, _ := readUpTo("/proc/sys/kernel/random/boot_id", 64)
+	return strings.TrimSpace(string(b))
+}
+
+// recorder is the room of what is written down of a service: soon, when
+// something has changed, and at once when its state or its main process has.
+type recorder struct {
+	file   StateFile // nil: it is not written down
+	boot   string
+	urgent bool
+	stale  bool // what is written down is not all
+	armed  bool // there is a deadline for that
+	failed bool // it could not be written, and that was told
+}
+
+// recordDelay is how long changes wait that are of no great weight.
+const recordDelay = time.Second
+
+func newRecorder(file StateFile) recorder {
+	r := recorder{file: file}
+	if file != nil {
+		r.boot = bootID()
+	}
+	return r
+}
+
+// told is called when the machine was told of something, with what it was
+// before.
+func (r *recorder) told(before, now service.Gist, ev service.Event) {
+	switch ev.(type) {
+	case service.Forked, service.Exited, service.Execed:
+		r.urgent = r.urgent || now.State == service.Starting
+	}
+	r.stale, r.urgent = true, r.urgent || now != before
+}
+
+// recordAll is called at the end of a turn.
+func (s *Supervisor) recordAll() {
+	for _, u := range s.units {
+		r := &u.recorder
+		switch {
+		case r.file == nil || !r.stale:
+		case r.urgent:
+			s.writeRecord(u)
+		case !r.armed:
+			r.armed = true
+			s.check(s.timers.Set(deadline{record: u}, time.Now().Add(recordDelay)))
+		}
+	}
+}
+
+// writeRecord writes a service down. A disk that is full is told of once; the
+// service is not to suffer from it.
+func (s *Supervisor) writeRecord(u *unit) {
+	r := &u.recorder
+	if r.armed {
+		s.check(s.timers.Clear(deadline{record: u}))
+	}
+	r.stale, r.urgent, r.armed = false, false, false
+	b, err := json.Marshal(s.recordOf(u))
+	if err == nil {
+		err = r.file.WriteState(b)
+	}
+	if err != nil && !r.failed {
+		u.log.Warn(u.name+": if the supervisor is killed, the next one will not know all", "error", err)
+	}
+	r.failed = err != nil
+}
+
+func (s *Supervisor) recordOf(u *unit) record {
+	rec := record{V: recordVersion, Boot: u.recorder.boot, Machine: u.machine.Save()}
+	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
+	for _, q := range rec.Machine.Procs {
+		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && p.identify() {
+			rec.Procs = append(rec.Procs, p.identity)
+		}
+	}
+	return rec
+}
+
+// identify finds out the identity of a process, once; it tells whether it is
+// known.
+func (p *process) identify() bool {
+	if p.identity.PID == 0 {
+		id, err := identityOf(p.pid, p.pidfd)
+		if err != nil {
+			return false // dead: there is no going on with it
+		}
+		p.identity = id
+	}
+	return true
+}
+
+// What a record is refused with.
+var (
+	errNoRecord   = errors.New("nothing that can be read was written down")
+	errOtherBoot  = errors.New("the machine was rebooted since")
+	errOtherMaker = errors.New("it was written by another version")
+)
+
+// readRecord reads what an earlier supervisor wrote down.
+func readRecord(b []byte, boot string) (record, error) {
+	var rec record
+	if len(b) == 0 {
+		return rec, errNoRecord
+	}
+	if err := json.Unmarshal(b, &rec); err != nil {
+		return record{}, fmt.Errorf("%w: %w", errNoRecord, err)
+	}
+	switch {
+	case rec.V != recordVersion:
+		return record{}, fmt.Errorf("%w: %d", errOtherMaker, rec.V)
+	case rec.Boot != boot:
+		return record{}, errOtherBoot
+	}
+	return rec, nil
+}
