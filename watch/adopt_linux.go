@@ -30,8 +30,9 @@ func (s *Supervisor) begin(u *unit) {
 	case state == service.Backoff:
 		s.tell(u, service.Reset{})
 	}
-	if g := u.machine.Gist(); g.State == service.Running {
-		u.report(Report{PID: g.Main, TakenOver: true})
+	switch g := u.machine.Gist(); {
+	case g.State == service.Running, g.State == service.Backoff && u.config.Resume.Then == ThenGoOn:
+		u.report(Report{PID: g.Main, TakenOver: true, Text: "it is in state " + g.State.String()})
 	}
 }
 

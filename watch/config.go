@@ -85,9 +85,9 @@ const (
 
 // Report is how a start came out.
 type Report struct {
-	// PID is the main process of a service that is up, else 0; TakenOver tells
-	// that it was up all the time.
-	PID       int
+	// PID is the main process of a service that is up, else 0.
+	PID int
+	// TakenOver tells that nothing was started: the service goes on as it was.
 	TakenOver bool
 	// Status is what a command should exit with; Text says why.
 	Status int

@@ -135,6 +135,8 @@ func stateOf(dir *control.Dir, name string, log *slog.Logger) []byte {
 
 func announce(name string, r watch.Report) report {
 	switch {
+	case r.TakenOver && r.PID == 0:
+		return report{Text: fmt.Sprintf("%s: its supervisor had died, taken over; %s", name, r.Text)}
 	case r.TakenOver:
 		return report{Text: fmt.Sprintf("%s runs, main pid %d: its supervisor had died, taken over", name, r.PID)}
 	case r.PID != 0:

@@ -1,0 +1,240 @@
+//go:build linux
+
+package test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The supervisor is killed with -9: its service runs on, status tells so, and
+// the next one takes it over, whatever asks for it.
+func TestAdoption(t *testing.T) {
+	for _, verb := range []string{"start", "adopt"} {
+		for _, step := range steps(t) {
+			if step == "pidfile" {
+				continue
+			}
+			t.Run(verb+"/"+step, func(t *testing.T) {
+				t.Parallel()
+				s := newShape(t, "helper-after")
+				s.track(step)
+				first := s.start("--follow-forks")
+				kill(t, first.SupervisorPID, unix.SIGKILL)
+				s.mustBeOrphaned(first.MainPID)
+				if r := s.tell(verb); r.code != 0 || !strings.Contains(r.stdout, strconv.Itoa(first.MainPID)) {
+					t.Fatalf("%s: %v", verb, r)
+				}
+				s.starts(1)
+				now := s.mustRun()
+				if now.MainPID != first.MainPID || now.SupervisorPID == first.SupervisorPID || len(now.PIDs) != len(first.PIDs) || now.Restarts != 0 {
+					t.Fatalf("first %+v\nthen %+v", first, now)
+				}
+				now = mustBeMain(s, s.crash(now.MainPID), 2) // all that was left is gone, the helper too
+				if len(now.PIDs) != len(first.PIDs) {
+					t.Errorf("first %+v\nafter a crash %+v", first, now)
+				}
+				s.stop()
+				s.mustNotRun("stopped")
+			})
+		}
+	}
+}
+
+func (s *service) mustBeOrphaned(main int) {
+	s.t.Helper()
+	s.says("is running, but nobody supervises it", 4)
+	st := s.status()
+	if st.State != "orphaned" || st.MainPID != main || !strings.Contains(st.Message, "adopt") {
+		s.t.Fatalf("should be orphaned: %+v", st)
+	}
+}
+
+// How an adopted process ended is known, though it is nobody's child here.
+func TestAdoptedExitStatus(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground", "exit=7")
+	st := s.start("-t", "300")
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	s.tell("adopt")
+	kill(t, st.MainPID, unix.SIGTERM)
+	if now := s.waitState("backoff"); now.LastExit == nil || now.LastExit.Code != 7 || now.LastExit.PID != st.MainPID {
+		t.Errorf("last exit %+v", now.LastExit)
+	}
+	s.stop()
+}
+
+// Stop ends what a killed supervisor has left, all of it.
+func TestStopOfAnOrphan(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "escapees")
+	st := s.start("--stop-timeout", "0.3")
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	s.stop()
+	s.mustNotRun("stopped")
+	if exists(s.supervisorPidfile()) {
+		t.Error("the supervisor's pidfile is still there")
+	}
+	s.starts(1)
+}
+
+// The service has died while nobody looked: that is said, and a start starts it.
+func TestOrphanDies(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "double-fork")
+	st := s.start("--follow-forks")
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	kill(t, st.MainPID, unix.SIGKILL)
+	s.says("is not running", 1)
+	now := s.start("--follow-forks")
+	if now.MainPID == st.MainPID {
+		t.Errorf("first %+v, then %+v", st, now)
+	}
+	s.starts(2)
+	s.stop()
+}
+
+// It is killed while it waits for a restart: start does not wait, adopt does.
+func TestAdoptionInBackoff(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground")
+	st := s.start("-t", "300")
+	kill(t, st.MainPID, unix.SIGKILL)
+	st = s.waitState("backoff")
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	s.says("is not running", 1)
+	if r := s.tell("adopt"); r.code != 0 {
+		t.Errorf("adopt: %v", r)
+	}
+	if now := s.waitState("backoff"); now.NextStart == nil || !now.NextStart.Equal(*st.NextStart) {
+		t.Errorf("next start was due at %v, now %v", st.NextStart, now.NextStart)
+	}
+	kill(t, s.status().SupervisorPID, unix.SIGKILL)
+	s.start()
+	s.starts(2)
+	s.stop()
+}
+
+// What was written down is garbled, half of it, gone, of another boot, or names
+// others: nobody of the service is lost, and nobody else is touched.
+func TestAdoptionWithBadState(t *testing.T) {
+	stranger := func(state string, pid int) string {
+		bystander := exec.Command("sleep", "300")
+		if err := startChild(bystander); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if !alive(bystander.Process.Pid) {
+				t.Error("a stranger was killed")
+			}
+			_ = bystander.Process.Kill()
+			_ = waitChild(bystander)
+		})
+		return strings.ReplaceAll(state, fmt.Sprintf(`"pid":%d`, pid), fmt.Sprintf(`"pid":%d`, bystander.Process.Pid))
+	}
+	for name, spoil := range map[string]func(state string, pid int) string{
+		"garbled":         func(string, int) string { return "\x00\xff{{{" },
+		"half":            func(s string, _ int) string { return s[:len(s)/2] },
+		"empty":           func(string, int) string { return "" },
+		"other version":   func(s string, _ int) string { return strings.Replace(s, `"v":1`, `"v":77`, 1) },
+		"a recycled pid":  stranger,
+		"no sense":        func(s string, pid int) string { return strings.Replace(s, fmt.Sprintf(`"main":%d`, pid), `"main":1`, 1) },
+		"other programs":  func(s string, _ int) string { return strings.Replace(s, `"program":0`, `"program":99`, 1) },
+		"another machine": func(s string, _ int) string { return strings.Replace(s, `"boot":"`, `"boot":"f`, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShape(t, "foreground")
+			st := s.start()
+			kill(t, st.SupervisorPID, unix.SIGKILL)
+			path := s.runtime + "/" + s.name + ".state"
+			state, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, path, spoil(string(state), st.MainPID), 0o600)
+			if r := s.tell("status"); r.code != 4 && r.code != 1 {
+				t.Errorf("status: %v", r)
+			}
+			if now := s.start(); now.MainPID != st.MainPID {
+				t.Errorf("was %+v\nnow %+v", st, now)
+			}
+			s.starts(1)
+			s.stop()
+		})
+	}
+}
+
+// Whenever the supervisor is killed, in the middle of a start, a restart or a
+// stop too: after the next start there is exactly one instance.
+func TestKilledAtAnyMoment(t *testing.T) {
+	const lanes, rounds = 4, 25
+	for lane := range lanes {
+		kind := []string{"double-fork", "foreground", "helper-after", "late-middle"}[lane]
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := newShape(t, kind)
+			for round := range rounds {
+				s.start("--follow-forks", "-t", "0.1")
+				killInTheMiddle(s)
+				st := s.startAnyhow("--follow-forks", "-t", "0.1")
+				if mains := s.mains(); len(mains) != 1 || mains[0] != st.MainPID {
+					t.Fatalf("round %d: main processes %v, status %+v", round, mains, st)
+				}
+				if round%5 == 0 {
+					s.stop() // so that the next start is one
+				}
+			}
+			s.stop()
+		})
+	}
+}
+
+// killInTheMiddle has something begin, and kills the supervisor soon after.
+func killInTheMiddle(s *service) {
+	st := s.mustRun()
+	verbs := []string{"restart", "stop", "crash", "nothing"}
+	verb := verbs[rand.IntN(len(verbs))]
+	delay := time.Duration(rand.IntN(300)) * time.Millisecond
+	s.t.Logf("%s, and %v later kill -9 of pid %d", verb, delay, st.SupervisorPID)
+	switch verb {
+	case "crash":
+		kill(s.t, st.MainPID, unix.SIGKILL)
+	case "nothing":
+	default:
+		launch(s.t, s.command(verb))
+	}
+	time.Sleep(delay) // any moment will do
+	if alive(st.SupervisorPID) && unix.Kill(st.SupervisorPID, unix.SIGKILL) == nil {
+		waitDead(s.t, st.SupervisorPID)
+	}
+}
+
+// startAnyhow starts it, which may be in any state, and waits until it is up.
+func (s *service) startAnyhow(options ...string) status {
+	s.t.Helper()
+	if r := s.tell("start", options...); r.code != 0 {
+		s.t.Fatalf("start: %v", r)
+	}
+	return s.waitState("running")
+}
+
+// mains are the live ones of those that said they were main, by their own
+// account.
+func (s *service) mains() []int {
+	var pids []int
+	for _, m := range matches(`(?m)^main (\d+)$`, s.journal.text()) {
+		if pid := number(m[1]); alive(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
