@@ -22,6 +22,14 @@ func (s *Supervisor) begin(u *unit) {
 		s.tell(u, service.Start{})
 		return
 	}
+	if u.config.Resume.Upgraded {
+		h, err := u.readHandover()
+		if err == nil {
+			s.takeOver(u, h)
+			return
+		}
+		u.log.Error(u.name+": what the earlier binary has handed over can't be read", "error", err)
+	}
 	s.adoptForest(u)
 	switch state := u.machine.State(); {
 	case u.config.Resume.Then != ThenRun:
@@ -105,6 +113,9 @@ func (s *Supervisor) adoptOne(u *unit, pid int, was identity) bool {
 	}
 	p := &process{pid: pid, unit: u, pidfd: -1, since: monotonic(), foreign: !s.descends(pid)}
 	p.identity, err = identityOf(pid, fd)
+	if errors.Is(err, errGone) && parentOf(pid) == s.pid {
+		err = nil // dead, but it is still ours to reap, so it is nobody else
+	}
 	if err != nil || p.identity != was {
 		s.check(unix.Close(fd))
 		return false

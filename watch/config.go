@@ -47,6 +47,14 @@ type Config struct {
 	// killed, and what it has left is to be gone on with.
 	Resume *Resume
 
+	// Version is what the supervisor's binary calls itself.
+	Version string
+
+	// Exec, if not nil, execs another binary in this process, for an upgrade
+	// in place: it hands over state, and keeps descriptors open. It does not
+	// return unless it has failed; then all is as before.
+	Exec func(state []byte, keep []int) error
+
 	// StopOnHangup makes HUP end the service, as it ends other programs of a
 	// terminal that was closed; otherwise it is ignored.
 	StopOnHangup bool
@@ -69,6 +77,10 @@ type Resume struct {
 
 	// Then is what becomes of the service.
 	Then Then
+
+	// Upgraded says that it was not killed: State is what Config.Exec was
+	// given, by an earlier binary in this process.
+	Upgraded bool
 }
 
 // Then is what becomes of a service that is gone on with.

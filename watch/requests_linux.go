@@ -22,6 +22,7 @@ const (
 	waitRunning = "running" // until it is up
 	waitAnew    = "anew"    // until it is up anew
 	waitEvents  = "events"  // for each event, without end
+	waitUpgrade = "upgrade" // until another binary has taken over
 )
 
 // answer does what one line asks for.
@@ -43,6 +44,11 @@ func (p *peer) answer(line []byte) error {
 		return p.await(req.For, nil)
 	case control.OpEvents:
 		return p.await(waitEvents, nil)
+	case control.OpUpgrade:
+		if req.Checked {
+			return p.await(waitUpgrade, nil)
+		}
+		return p.send(control.Reply{Upgrade: v.u.offer()})
 	case control.OpReset:
 		v.s.tell(v.u, service.Reset{})
 		v.s.note(v.u, control.Event{What: "reset"})
@@ -100,7 +106,7 @@ func (p *peer) look() error {
 	state, over := u.machine.State(), u.outcome != nil
 	anew := u.machine.Run() > p.waits.run
 	switch p.waits.what {
-	case "", waitEvents:
+	case "", waitEvents, waitUpgrade:
 		return nil
 	case waitStopped:
 		if over || anew && state != service.Stopping {

@@ -13,7 +13,7 @@ func (s *Supervisor) status(u *unit) *control.Status {
 	snap := u.machine.Snapshot()
 	spec := u.config.Spec
 	out := &control.Status{
-		Name: u.name, State: snap.State.String(), Since: snap.Since, MainPID: snap.Main, SupervisorPID: s.pid,
+		Name: u.name, State: snap.State.String(), Since: snap.Since, MainPID: snap.Main, SupervisorPID: s.pid, Version: u.config.Version,
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
 		Follow: spec.Follow.String(), Followed: snap.Followed,
 		Tracking: s.ladder.step.String(), TrackingReason: s.reason(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,

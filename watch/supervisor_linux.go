@@ -121,6 +121,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 			s.check(u.journal.write())
 		}
 		s.recordAll()
+		s.upgradeIfCalm()
 	}
 	for i, u := range s.units {
 		results[i] = s.result(u)
@@ -164,7 +165,9 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	s.noteStrangers()
+	if r := configs[0].Resume; r == nil || !r.Upgraded { // else those who are there are the service's
+		s.noteStrangers()
+	}
 	if err := s.firstClimb(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

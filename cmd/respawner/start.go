@@ -21,18 +21,28 @@ import (
 // start starts a service. In the background it is two processes: the one that
 // the user called waits for the report of the one that supervises.
 func start(o options) error {
+	if os.Getenv(upgradeEnv) == upgradeCheck {
+		fmt.Print(canTakeOver())
+		return nil
+	}
+	before, err := unpack()
+	if err != nil {
+		return err
+	}
 	pipe := reportPipe(&o)
 	path, err := lookUp(o.Program)
-	if err != nil && o.Then != watch.ThenStop { // for that it need not be there
+	if err != nil && before == nil && o.Then != watch.ThenStop { // for those it need not be there
 		return err
 	}
 	if err := closeOnExec(); err != nil {
 		return err
 	}
-	if pipe != nil {
+	switch {
+	case before != nil:
+		return takeOver(o, path, before)
+	case pipe != nil:
 		return supervise(o, path, func(r report) { sendReport(pipe, r) })
-	}
-	if o.Foreground {
+	case o.Foreground:
 		return supervise(o, path, sayAlready)
 	}
 	if o.Log == logSyslog && !syslogAvailable() {

@@ -40,6 +40,23 @@ func (d *Dir) Claim(name string) (*Claim, error) {
 	return c, nil
 }
 
+// Lock is the locked file. It must stay open as long as the claim is to stand,
+// and may be kept open by an exec.
+func (c *Claim) Lock() *os.File { return c.lock }
+
+// Reclaim is the claim of an earlier binary in this process, whose lock file
+// was kept open. A record lock stands an exec of a process with several
+// threads since Linux 5.11; it is taken again.
+func (d *Dir) Reclaim(name, pidfile string, lock *os.File) (*Claim, error) {
+	c := &Claim{dir: d, name: name, pidfile: pidfile, lock: lock}
+	unix.CloseOnExec(int(lock.Fd()))
+	lk := unix.Flock_t{Type: unix.F_WRLCK, Len: 1}
+	if err := unix.FcntlFlock(lock.Fd(), unix.F_SETLK, &lk); err != nil || !d.is(name+".lock", lock) {
+		return nil, fmt.Errorf("%s %w: another supervisor has its lock (%v)", name, ErrHeld, err)
+	}
+	return c, c.identify()
+}
+
 // ID is a random text that names this claim and those that take it up. It is
 // in the environment of all processes of the service.
 func (c *Claim) ID() string { return c.id }

@@ -89,7 +89,26 @@ func (d *Dir) Ask(ctx context.Context, name string, r Request) (*Status, Presenc
 }
 
 func (r Request) takesTime() bool {
-	return r.Op == OpStop || r.Op == OpRestart || r.Op == OpWait
+	return r.Op == OpStop || r.Op == OpRestart || r.Op == OpWait || r.Op == OpUpgrade
+}
+
+// Upgrade asks which binary an upgrade in place would exec; Ask with Checked
+// has it come about.
+func (d *Dir) Upgrade(name string) (*Upgrade, Presence, error) {
+	var offer *Upgrade
+	presence, err := d.talk(name, func(c *conversation, _ int) error {
+		err := c.ask(Request{Op: OpUpgrade})
+		if err == nil {
+			var reply Reply
+			reply, err = c.hear()
+			offer = reply.Upgrade
+		}
+		if err == nil && offer == nil {
+			err = errors.New("the supervisor's answer has no binary")
+		}
+		return err
+	})
+	return offer, presence, err
 }
 
 // complete asks, and waits for the second reply.

@@ -27,6 +27,7 @@ const (
 	OpReset   = "reset"   // forget crashes; restart now if that is due later
 	OpWait    = "wait"    // a second reply when the service is in the state For
 	OpEvents  = "events"  // a reply for each event from then on
+	OpUpgrade = "upgrade" // an Upgrade; when Checked, a second reply when it has come about
 )
 
 // The states that OpWait waits for.
@@ -47,6 +48,9 @@ type Request struct {
 
 	// For is the state that OpWait waits for.
 	For string `json:"for,omitempty"`
+
+	// Checked asks OpUpgrade to go ahead: the binary was tried.
+	Checked bool `json:"checked,omitempty"`
 }
 
 // Reply answers a Request: with a Status, with an Event, or with an Error,
@@ -57,6 +61,18 @@ type Reply struct {
 	Code   Code    `json:"code,omitempty"`
 	Status *Status `json:"status,omitempty"`
 	Event  *Event  `json:"event,omitempty"`
+
+	// Upgrade says which binary it would be.
+	Upgrade *Upgrade `json:"upgrade,omitempty"`
+}
+
+// Upgrade is the binary that an upgrade in place would exec, and how. A client
+// tries it first, with RESPAWNER_UPGRADE=check in its environment: one that
+// can take over exits with 0 then, and says nothing on stderr.
+type Upgrade struct {
+	Binary  string   `json:"binary"`
+	Args    []string `json:"args"`
+	Version string   `json:"version"` // that runs now
 }
 
 // Code tells errors apart.
@@ -96,7 +112,7 @@ func ParseRequest(line []byte) (Request, error) {
 		return r, fmt.Errorf("%w: version %d, this supervisor speaks %d", ErrRequest, r.V, Version)
 	}
 	switch r.Op {
-	case OpStatus, OpStop, OpRestart, OpReload, OpReset, OpEvents:
+	case OpStatus, OpStop, OpRestart, OpReload, OpReset, OpEvents, OpUpgrade:
 	case OpSignal:
 		if r.Signal < 1 || r.Signal > lastSignal {
 			return r, fmt.Errorf("%w: signal %d, they are 1 to %d", ErrRequest, r.Signal, lastSignal)
@@ -153,7 +169,7 @@ func (c *conversation) hear() (Reply, error) {
 	if reply.Error != "" {
 		return reply, &Refusal{reply.Code, "the supervisor says: " + reply.Error}
 	}
-	if reply.Status == nil && reply.Event == nil {
+	if reply.Status == nil && reply.Event == nil && reply.Upgrade == nil {
 		return reply, errors.New("the supervisor's answer says nothing")
 	}
 	return reply, nil

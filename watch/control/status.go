@@ -18,6 +18,9 @@ type Status struct {
 	// SupervisorPID is the process that watches, 0 when nobody does.
 	SupervisorPID int `json:"supervisor_pid"`
 
+	// Version is what the supervisor's binary calls itself.
+	Version string `json:"version,omitempty"`
+
 	// Restarts counts the starts after the first; RespawnLimit is how many
 	// are allowed, 0 for any number.
 	Restarts     int `json:"restarts"`

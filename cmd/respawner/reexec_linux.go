@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// upgradeEnv tells a binary that it is exec'ed by an earlier one, or tried for
+// that: its value is the descriptor of what is handed over, or upgradeCheck.
+const (
+	upgradeEnv   = "RESPAWNER_UPGRADE"
+	upgradeCheck = "check"
+)
+
+// baggage is what this package adds to what a supervisor hands over.
+type baggage struct {
+	State  []byte `json:"state"`
+	Lock   int    `json:"lock"`
+	Socket int    `json:"socket"`
+	Procs  string `json:"procs"` // the caller's procsEnv
+}
+
+// reexec execs the installed binary in this process, with the same arguments,
+// and hands over what it must know in a memfd. It returns only if that fails.
+func reexec(b baggage, keep []int) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the installed binary: %w", err)
+	}
+	memfd, err := pack(b)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(memfd)
+	keep = append(keep, memfd, b.Lock, b.Socket)
+	if err := closeAtExec(keep, false); err != nil {
+		return errors.Join(err, closeAtExec(keep, true))
+	}
+	env := append(os.Environ(), fmt.Sprintf("%s=%d", upgradeEnv, memfd), procsEnv+"=1")
+	err = &os.PathError{Op: "exec", Path: self, Err: syscall.Exec(self, os.Args, env)}
+	return errors.Join(err, closeAtExec(keep, true))
+}
+
+// pack writes what is handed over into a memfd (memfd_create, Linux 3.17).
+func pack(b baggage) (int, error) {
+	memfd, err := unix.MemfdCreate("respawner", unix.MFD_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("memfd_create", err)
+	}
+	content, err := json.Marshal(b)
+	for err == nil && len(content) > 0 {
+		var n int
+		n, err = unix.Write(memfd, content)
+		content = content[max(n, 0):]
+	}
+	if err != nil {
+		return -1, errors.Join(fmt.Errorf("hand over: %w", err), unix.Close(memfd))
+	}
+	return memfd, nil
+}
+
+func closeAtExec(fds []int, yes bool) error {
+	flags := 0
+	if yes {
+		flags = unix.FD_CLOEXEC
+	}
+	var errs []error
+	for _, fd := range fds {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags)
+		errs = append(errs, os.NewSyscallError("fcntl", err))
+	}
+	return errors.Join(errs...)
+}
+
+// unpack reads what an earlier binary in this process has handed over. It is
+// nil where there was none.
+func unpack() (*baggage, error) {
+	var fd int
+	if _, err := fmt.Sscanf(os.Getenv(upgradeEnv), "%d", &fd); err != nil {
+		return nil, nil
+	}
+	if err := errors.Join(os.Unsetenv(upgradeEnv), os.Unsetenv(procsEnv)); err != nil {
+		return nil, err
+	}
+	var b baggage
+	_, err := unix.Seek(fd, 0, io.SeekStart)
+	f := os.NewFile(uintptr(fd), "handed over")
+	if err == nil {
+		defer f.Close()
+		err = json.NewDecoder(f).Decode(&b)
+	}
+	if err == nil && b.Procs != "" {
+		err = os.Setenv(procsEnv, b.Procs)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take over from the earlier binary: %w", err)
+	}
+	return &b, nil
+}

@@ -1,0 +1,180 @@
+package watch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/control"
+	"respawner/watch/service"
+)
+
+// An upgrade in place: another binary is exec'ed in this very process, which
+// stays the parent and the subreaper of all that it has followed. What the new
+// one must know is handed over in writing, with the descriptors that are kept.
+
+// handover is a record, and what a supervisor that was killed could not have
+// left.
+type handover struct {
+	Record    record       `json:"record"`
+	Claimed   int          `json:"claimed,omitempty"`
+	Strangers []int        `json:"strangers,omitempty"`
+	Mixed     bool         `json:"mixed,omitempty"`
+	Dropped   uint32       `json:"dropped,omitempty"`
+	Resyncs   int          `json:"resyncs,omitempty"`
+	Peers     []peerRecord `json:"peers,omitempty"`
+}
+
+// peerRecord is a client in writing; its descriptor stays open.
+type peerRecord struct {
+	FD   int    `json:"fd"`
+	In   []byte `json:"in,omitempty"`
+	Out  []byte `json:"out,omitempty"`
+	What string `json:"what,omitempty"`
+	Run  int    `json:"run,omitempty"`
+}
+
+// upgradeIfCalm has an upgrade that was asked for come about, at the end of a
+// turn that has left nothing half done.
+func (s *Supervisor) upgradeIfCalm() {
+	calm := !s.early.waiting() && len(s.kills) == 0 && len(s.ghosts) == 0 && !s.ladder.unfinished()
+	for _, u := range s.units {
+		if u.server == nil || !u.server.upgrades() || !calm || u.outcome != nil {
+			continue
+		}
+		if err := s.upgrade(u); err != nil {
+			u.server.upgradeFailed(err)
+		}
+	}
+}
+
+// upgrade does not return unless it has failed; then nothing has changed.
+func (s *Supervisor) upgrade(u *unit) error {
+	if u.config.Exec == nil || len(s.units) > 1 {
+		return errors.New("this supervisor can't exec another binary")
+	}
+	h := s.handOver(u)
+	state, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("write the state of %s down: %w", u.name, err)
+	}
+	keep := []int{u.config.Control}
+	for _, p := range h.Peers {
+		keep = append(keep, p.FD)
+	}
+	s.writeRecord(u) // for the case that the new one is killed before it has read it
+	s.check(s.signals.read(s.signalled))
+	if u.outcome == nil && u.machine.State() != h.Record.Machine.State {
+		return errors.New("the service is being stopped")
+	}
+	return u.config.Exec(state, keep)
+}
+
+// offer is what a client needs to know to try the other binary.
+func (u *unit) offer() *control.Upgrade {
+	self, err := os.Executable()
+	if err != nil {
+		self = "" // then there is nothing to be tried
+	}
+	return &control.Upgrade{Binary: self, Args: os.Args, Version: u.config.Version}
+}
+
+func (s *Supervisor) handOver(u *unit) handover {
+	h := handover{
+		Record: s.recordOf(u), Claimed: u.claimed, Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs,
+	}
+	for pid := range s.strangers {
+		h.Strangers = append(h.Strangers, pid)
+	}
+	for _, p := range u.server.peers {
+		h.Peers = append(h.Peers, peerRecord{p.fd, p.in, p.out, p.waits.what, p.waits.run})
+	}
+	return h
+}
+
+// readHandover reads what the earlier binary handed over, and makes the unit's
+// machine of it.
+func (u *unit) readHandover() (handover, error) {
+	var h handover
+	if err := json.Unmarshal(u.config.Resume.State, &h); err != nil {
+		return h, err
+	}
+	if h.Record.V != recordVersion {
+		return h, fmt.Errorf("%w: %d", errOtherMaker, h.Record.V)
+	}
+	m, err := service.Restore(u.config.Spec, h.Record.Machine)
+	if err == nil {
+		u.machine = m
+	}
+	return h, err
+}
+
+// takeOver is what begin does for a binary that was exec'ed in place. Dead
+// children wait to be reaped; who was born meanwhile is looked for.
+func (s *Supervisor) takeOver(u *unit, h handover) {
+	s.takeRest(u, h)
+	lost := s.adoptRecorded(u, h.Record)
+	s.missed()
+	s.childDied = true
+	s.catchUp()
+	for _, pid := range lost {
+		s.tell(u, service.Exited{PID: pid})
+	}
+	s.tell(u, service.Resume{})
+	u.log.Info(fmt.Sprintf("%s: upgraded in place to %s", u.name, u.config.Version))
+	s.note(u, control.Event{What: "upgraded", PID: u.machine.Gist().Main, Text: "to " + u.config.Version})
+	u.server.upgraded()
+}
+
+// takeRest takes over what is not the service's own.
+func (s *Supervisor) takeRest(u *unit, h handover) {
+	s.strangers = map[int]bool{}
+	for _, pid := range h.Strangers {
+		s.strangers[pid] = true
+	}
+	s.mixed, u.claimed = h.Mixed, h.Claimed
+	s.ladder.dropped, s.ladder.resyncs = h.Dropped, h.Resyncs
+	for _, q := range h.Peers {
+		u.server.takePeer(q)
+	}
+}
+
+func (v *server) takePeer(q peerRecord) {
+	p := &peer{server: v, fd: q.FD, in: q.In, out: q.Out, waits: wait{q.What, q.Run}}
+	unix.CloseOnExec(q.FD)
+	slot, err := v.s.loop.add(rankControl, q.FD, unix.EPOLLIN|unix.EPOLLOUT, p.ready)
+	if err != nil {
+		v.s.check(errors.Join(err, unix.Close(q.FD)))
+		return
+	}
+	p.slot, p.full = slot, true // until it is found to take more
+	v.peers = append(v.peers, p)
+	if v.touch(p); p.waits.what != "" {
+		v.s.check(v.s.timers.Clear(deadline{peer: p}))
+	}
+}
+
+// upgrades tells whether somebody has asked for an upgrade.
+func (v *server) upgrades() bool {
+	return slices.ContainsFunc(v.peers, func(p *peer) bool { return p.waits.what == waitUpgrade })
+}
+
+func (v *server) upgradeFailed(why error) {
+	v.u.log.Warn(v.u.name+": the upgrade failed, going on as before", "error", why)
+	v.endUpgrade(func(p *peer) error { return p.refuse(control.CodeFailed, why) })
+}
+
+// upgraded is called by the new binary when all is taken over.
+func (v *server) upgraded() { v.endUpgrade((*peer).done) }
+
+func (v *server) endUpgrade(answer func(*peer) error) {
+	for _, p := range slices.Clone(v.peers) {
+		if p.waits.what == waitUpgrade && answer(p) != nil {
+			v.drop(p)
+		}
+	}
+}
