@@ -162,7 +162,7 @@ func (c *Claim) Release(last *Status) error {
 	if c.pidfile != "" {
 		errs = append(errs, unlink(c.pidfile))
 	}
-	errs = append(errs, c.dir.remove(c.name+".sock"), c.dir.remove(c.name+".lock"), c.lock.Close())
+	errs = append(errs, c.dir.remove(c.pipe()), c.dir.remove(c.name+".sock"), c.dir.remove(c.name+".lock"), c.lock.Close())
 	return errors.Join(errs...)
 }
 

@@ -9,6 +9,7 @@
 //
 //	NAME.lock   held by the supervisor, by a record lock, as long as it lives
 //	NAME.sock   its control socket
+//	NAME.out    a FIFO, from the program's stdout and stderr to the supervisor
 //	NAME.json   the last words of a supervisor that ended: its last Status
 //
 // The lock is the truth about who supervises: the kernel releases it with the
