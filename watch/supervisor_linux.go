@@ -48,17 +48,20 @@ type unit struct {
 	log     *slog.Logger
 	server  *server
 	pidfile *pidfile
+	output  *output
+	failure *Report       // of the first start, while the program's last lines are looked for
 	started time.Duration // when the last start was begun (CLOCK_BOOTTIME)
 	claimed int           // the last pid that the pidfile named rightly
 	note    string        // what is wrong with the pidfile
 	outcome *service.Done
 }
 
-// deadline names a timer of the supervisor: one of a service, of a client, of
-// a control socket, of a dead process, or of the ladder.
+// deadline names a timer of the supervisor: one of a service, of its report, of a
+// client, of a control socket, of a dead process, or of the ladder.
 type deadline struct {
 	unit   *unit
 	timer  service.Timer
+	quote  bool
 	peer   *peer
 	server *server
 	dead   *process
@@ -77,7 +80,7 @@ type Result struct {
 
 // Run supervises one service until it has ended. It must be called once in a
 // process, which becomes a child subreaper and gets its signals by way of the
-// loop: TERM, INT and QUIT end the service.
+// loop: TERM, INT and QUIT end the service, USR1 opens log files anew.
 //
 // The error says what kept the loop from being made, or broke it; then the
 // service, if it had been started, runs on without a supervisor.
@@ -123,7 +126,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 
 func (s *Supervisor) done() bool {
 	for _, u := range s.units {
-		if u.outcome == nil {
+		if u.outcome == nil || u.failure != nil {
 			return false
 		}
 	}
@@ -146,7 +149,7 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 	for _, c := range configs {
 		u := newUnit(c)
 		s.units = append(s.units, u)
-		rooms = append(rooms, u.makePidfile(s), u.makeServer(s))
+		rooms = append(rooms, u.makeOutput(s), u.makePidfile(s), u.makeServer(s))
 	}
 	var err error
 	for _, make := range rooms {
@@ -167,6 +170,7 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 func newUnit(c Config) *unit {
 	c.Spec.Pidfile = c.Pidfile != ""
 	c.Program.Env = marked(c.Program.Env, c.Spec.Name)
+	c.Program.pipe = c.Output.Pipe
 	return &unit{machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log}
 }
 
@@ -220,6 +224,8 @@ func (s *Supervisor) due(d deadline) {
 		s.probe()
 	case d.dead != nil:
 		s.impatient(d.dead)
+	case d.quote:
+		s.explained(d.unit, nil)
 	default:
 		s.tell(d.unit, service.Due{Timer: d.timer})
 	}
@@ -237,6 +243,10 @@ func (s *Supervisor) signalled(sig unix.Signal) {
 	case unix.SIGHUP:
 		if s.units[0].config.StopOnHangup {
 			s.stop()
+		}
+	case unix.SIGUSR1:
+		for _, u := range s.units {
+			u.reopen()
 		}
 	case unix.SIGPIPE: // of a log that nobody reads: telling of it would be the next one
 	default:
