@@ -156,6 +156,9 @@ func (p *peer) answer(line []byte) error {
 	if err != nil {
 		return p.refuse(err)
 	}
+	if req.Op == control.OpReopen {
+		p.server.u.reopen()
+	}
 	if err := p.send(control.Reply{Status: p.server.status()}); err != nil {
 		return err
 	}

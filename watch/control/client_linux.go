@@ -44,6 +44,19 @@ func (d *Dir) Status(name string) (*Status, Presence, error) {
 	return d.readLast(name), presence, nil
 }
 
+// Reopen has the supervisor of a service open its log files anew, and the
+// program's output, after they were moved. The Presence tells whether there is
+// one; errors are those of Status.
+func (d *Dir) Reopen(name string) (Presence, error) {
+	return d.talk(name, func(c *conversation, _ int) error {
+		err := c.ask(OpReopen)
+		if err == nil {
+			_, err = c.listen()
+		}
+		return err
+	})
+}
+
 // orphaned is all that can be said of a service whose supervisor was killed.
 func orphaned(name string) *Status {
 	s := Unsupervised(name)

@@ -21,6 +21,7 @@
 // A client sends a Request and reads Replies, each one JSON object on one line.
 //
 //	{"v":1,"op":"status"}    one Reply with the Status
+//	{"v":1,"op":"reopen"}    the same, after log files were asked to be opened anew
 //	{"v":1,"op":"stop"}      a Reply at once, another when nobody is left;
 //	                         then the supervisor ends, and with it the connection
 //

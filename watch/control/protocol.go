@@ -20,6 +20,7 @@ const MaxRequest = 4096
 const (
 	OpStatus = "status"
 	OpStop   = "stop"
+	OpReopen = "reopen"
 )
 
 // Request asks a supervisor for something.
@@ -48,7 +49,7 @@ func ParseRequest(line []byte) (Request, error) {
 	if r.V != Version {
 		return r, fmt.Errorf("%w: version %d, this supervisor speaks %d", ErrRequest, r.V, Version)
 	}
-	if r.Op != OpStatus && r.Op != OpStop {
+	if r.Op != OpStatus && r.Op != OpStop && r.Op != OpReopen {
 		return r, fmt.Errorf("%w: unknown operation %q", ErrRequest, r.Op)
 	}
 	return r, nil
