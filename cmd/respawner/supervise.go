@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
 
@@ -27,16 +26,16 @@ func supervise(o options, path string, tell func(report)) error {
 }
 
 func superviseLogged(o options, path string, tell func(report)) error {
-	log, flush, err := newLogger(o.Log)
+	log, err := newLogger(o.Log)
 	if err != nil {
 		return err
 	}
 	err = superviseClaimed(o, path, log, tell)
-	return errors.Join(err, flush())
+	return errors.Join(err, log.close())
 }
 
 // superviseClaimed supervises, unless somebody already does.
-func superviseClaimed(o options, path string, log *slog.Logger, tell func(report)) error {
+func superviseClaimed(o options, path string, log logger, tell func(report)) error {
 	dir, err := control.MakeDir(o.RuntimeDir)
 	if err != nil {
 		return err
@@ -92,20 +91,33 @@ func alreadyRuns(dir *control.Dir, name string, tell func(report)) (ending bool,
 
 // superviseHeld supervises what it has claimed. It returns the last words to
 // be left behind: none after a start that came to nothing.
-func superviseHeld(o options, path string, claim *control.Claim, log *slog.Logger, tell func(report)) (*control.Status, error) {
+func superviseHeld(o options, path string, claim *control.Claim, log logger, tell func(report)) (*control.Status, error) {
+	output, warning, err := openOutput(o, claim)
+	if err != nil {
+		return nil, err
+	}
+	if output.Pipe != nil {
+		defer output.Pipe.Close()
+	}
+	if warning != "" {
+		log.Warn(o.Name + ": " + warning)
+	}
 	c, err := configure(o, path, claim, log)
 	if err != nil {
 		return nil, err
 	}
 	unborn := false
+	c.Output = output
 	c.Report = func(r watch.Report) {
 		unborn = r.Ended && r.Status != 0
-		tell(announce(o.Name, r))
+		said := announce(o.Name, r)
+		said.Warning = warning
+		tell(said)
 	}
 	log.Info(fmt.Sprintf("started (pid %d), command: start %s", os.Getpid(), o.Name))
 	result, err := watch.Run(c)
 	if err == nil && result.Status != 0 {
-		err = exitError{result.Status, said(o, result.Text)}
+		err = exitError{code: result.Status, msg: said(o, result.Text)}
 	}
 	if unborn {
 		return nil, err
@@ -117,7 +129,7 @@ func announce(name string, r watch.Report) report {
 	if r.PID != 0 {
 		return report{Text: fmt.Sprintf("%s is running, main pid %d", name, r.PID)}
 	}
-	return report{Status: r.Status, Text: r.Text, Ended: r.Ended}
+	return report{Status: r.Status, Text: r.Text, Ended: r.Ended, Output: r.Output}
 }
 
 // said is empty for a text that the user has already read in the log.
@@ -128,7 +140,7 @@ func said(o options, text string) string {
 	return text
 }
 
-func configure(o options, path string, claim *control.Claim, log *slog.Logger) (watch.Config, error) {
+func configure(o options, path string, claim *control.Claim, log logger) (watch.Config, error) {
 	files, err := stdio(o.Foreground)
 	if err != nil {
 		return watch.Config{}, err
@@ -140,7 +152,8 @@ func configure(o options, path string, claim *control.Claim, log *slog.Logger) (
 			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
 		},
 		Program: watch.Program{Path: path, Args: append([]string{path}, o.Args...), Env: os.Environ(), Files: files},
-		Pidfile: o.Pidfile, Tracking: o.Tracking, Control: socket, StopOnHangup: o.Foreground, Log: log,
+		Pidfile: o.Pidfile, Tracking: o.Tracking, Control: socket, StopOnHangup: o.Foreground,
+		Log: log.Logger, Reopen: log.reopen,
 	}, err
 }
 
@@ -150,8 +163,8 @@ func followOf(word string) service.Follow {
 	}[word]
 }
 
-// stdio is what the program gets as descriptors 0 to 2: it never reads, and
-// its output is seen in the foreground only.
+// stdio is what the program gets as descriptors 0 to 2, unless its output is
+// kept: it never reads, and its output is seen in the foreground only.
 func stdio(foreground bool) ([3]*os.File, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if foreground {
