@@ -126,8 +126,16 @@ func (o *output) ask(request func()) bool {
 	default:
 		return false
 	}
-	// In this order: a deadline that is taken back was set before its request was seen.
-	return o.pipe.SetReadDeadline(time.Unix(1, 0)) == nil
+	o.rouse()
+	return true
+}
+
+// rouse ends a read that waits, so that a request is seen which was sent before:
+// oblige takes the deadline back first, and looks for requests then.
+func (o *output) rouse() {
+	if err := o.pipe.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		o.log.Error("the program's output can't be waited for", "error", err)
+	}
 }
 
 func (o *output) oblige() {
@@ -171,7 +179,7 @@ func (o *output) reopen() bool {
 }
 
 // quote asks for the program's last lines, with all that it has written until
-// now; they come into quotes, and the wake tells.
+// now; they come into quotes, and the wake tells. One asks, once.
 func (o *output) quote() bool {
 	return o.ask(func() {
 		o.drain()
@@ -188,20 +196,30 @@ func (o *output) quote() bool {
 // ends the room. A sink that takes no more is left alone, with the goroutine
 // that waits for it: the process is about to end.
 func (o *output) finish() error {
-	o.ask(func() {
-		o.drain()
-		if len(o.text) > 0 {
-			o.take(o.text)
-			o.write()
-		}
-		o.leave = true
-	})
+	patience := time.After(finishPatience)
+	select {
+	case o.requests <- o.writeRest:
+		o.rouse()
+	case <-patience:
+		return errStuck
+	}
 	select {
 	case <-o.ended:
 		return o.wake.close()
-	case <-time.After(finishPatience):
-		return errors.New("the end of the program's output is lost: what it is written to takes no more")
+	case <-patience:
+		return errStuck
 	}
+}
+
+var errStuck = errors.New("the end of the program's output is lost: what it is written to takes no more")
+
+func (o *output) writeRest() {
+	o.drain()
+	if len(o.text) > 0 {
+		o.take(o.text)
+		o.write()
+	}
+	o.leave = true
 }
 
 // halt ends the room after what it has in hand. All that was not read stays in
@@ -210,9 +228,9 @@ func (o *output) finish() error {
 func (o *output) halt() ([]byte, error) {
 	select {
 	case o.requests <- func() { o.leave = true }:
+		o.rouse()
 	case <-o.ended:
 	}
-	err := o.pipe.SetReadDeadline(time.Unix(1, 0))
 	<-o.ended
-	return o.text, errors.Join(err, o.wake.close())
+	return o.text, o.wake.close()
 }

@@ -28,6 +28,7 @@ func (u *unit) makeOutput(s *Supervisor) func() error {
 
 // reopen opens log files anew, after somebody has moved them.
 func (u *unit) reopen() {
+	u.log.Info(u.name + ": log files are opened anew")
 	if u.output != nil && !u.output.reopen() {
 		u.log.Warn("the program's output can't be opened anew: what it is written to takes no more")
 	}
