@@ -23,12 +23,8 @@ func (s *Supervisor) begin(u *unit) {
 		return
 	}
 	if u.config.Resume.Upgraded {
-		h, err := u.readHandover()
-		if err == nil {
-			s.takeOver(u, h)
-			return
-		}
-		u.log.Error(u.name+": what the earlier binary has handed over can't be read", "error", err)
+		s.takeOver(u)
+		return
 	}
 	s.adoptForest(u)
 	switch state := u.machine.State(); {

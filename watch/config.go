@@ -59,6 +59,13 @@ type Config struct {
 	// terminal that was closed; otherwise it is ignored.
 	StopOnHangup bool
 
+	// Output is where what the program writes goes.
+	Output Output
+
+	// Reopen, if not nil, is called when log files are to be opened anew, by
+	// USR1 or by a client, besides Output's. It must not block.
+	Reopen func()
+
 	// Log gets the service's messages. Its handler must not block.
 	Log *slog.Logger
 
@@ -106,4 +113,7 @@ type Report struct {
 	Text   string
 	// Ended tells that the service has ended, and is not tried again.
 	Ended bool
+	// Output is the last lines of a program that failed, where they are kept:
+	// a few, none long, as it wrote them.
+	Output []string
 }

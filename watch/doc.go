@@ -33,10 +33,12 @@
 //	pidfile_linux.go       the daemon's pidfile, by inotify
 //	named_linux.go         what it names, and whether that may be believed
 //	trust_linux.go         who can have written a file
+//	output_linux.go        what the programs write: a FIFO, lines, a sink
 //	control_linux.go       the control socket
 //	procfs_linux.go        /proc
 //
 // One goroutine, locked to its thread, owns all state, so there is no lock.
-// The only others are the spawner's, which hands outcomes over a channel, and
-// the one that sends signals on to the loop's thread.
+// The only others are the spawner's, which hands outcomes over a channel, the
+// one that sends signals on to the loop's thread, and for each service one that
+// reads its output, since a log's disk may be slow.
 package watch

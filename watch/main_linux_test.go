@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(siblingEnv); path != "" {
 		begetSibling(path)
 	}
+	if path := os.Getenv(outputEnv); path != "" {
+		holdOutput(path)
+	}
 	if text := os.Getenv(planEnv); text != "" {
 		var p plan
 		if err := json.Unmarshal([]byte(text), &p); err != nil {

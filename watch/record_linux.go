@@ -21,8 +21,9 @@ type record struct {
 	Procs   []identity    `json:"procs"`
 }
 
-// recordVersion is the v of a record. Another one can't be gone on with.
-const recordVersion = 1
+// RecordVersion is the version of what a supervisor writes down; another one
+// can't be gone on with.
+const RecordVersion = 1
 
 // maxRecorded bounds how many processes a record names, the roots and their
 // nearest first; the others are found below them, or by their environment.
@@ -121,7 +122,7 @@ func (s *Supervisor) writeRecord(u *unit) {
 }
 
 func (s *Supervisor) recordOf(u *unit) record {
-	rec := record{V: recordVersion, Boot: u.recorder.boot, Machine: u.machine.Save()}
+	rec := record{V: RecordVersion, Boot: u.recorder.boot, Machine: u.machine.Save()}
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	for _, q := range rec.Machine.Procs {
 		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && p.identify() {
@@ -161,7 +162,7 @@ func readRecord(b []byte, boot string) (record, error) {
 		return record{}, fmt.Errorf("%w: %w", errNoRecord, err)
 	}
 	switch {
-	case rec.V != recordVersion:
+	case rec.V != RecordVersion:
 		return record{}, fmt.Errorf("%w: %d", errOtherMaker, rec.V)
 	case rec.Boot != boot:
 		return record{}, errOtherBoot

@@ -52,6 +52,8 @@ func (p *peer) answer(line []byte) error {
 	case control.OpReset:
 		v.s.tell(v.u, service.Reset{})
 		v.s.note(v.u, control.Event{What: "reset"})
+	case control.OpReopen:
+		v.u.reopen()
 	case control.OpReload:
 		err = v.s.send(v.u, v.u.config.ReloadSignal, false)
 	case control.OpSignal:

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"respawner/watch/control"
 	"respawner/watch/service"
 )
 
@@ -23,6 +24,8 @@ type Program struct {
 	Env []string
 	// Files are its descriptors 0, 1 and 2; it gets no others.
 	Files [3]*os.File
+
+	pipe *control.Pipe // takes the place of 1 and 2
 }
 
 // spawned is the outcome of a start.
@@ -133,9 +136,16 @@ func (s *spawner) close() error {
 // handler for get their default action back by the exec itself.
 func (p *Program) exec() (pid, pidfd int, err error) {
 	pidfd = -1
+	files, err := p.files()
+	if err != nil {
+		return 0, -1, err
+	}
+	if p.pipe != nil {
+		defer files[1].Close()
+	}
 	attr := &syscall.ProcAttr{
 		Env:   p.Env,
-		Files: []uintptr{p.Files[0].Fd(), p.Files[1].Fd(), p.Files[2].Fd()},
+		Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	}
 	pid, err = syscall.ForkExec(p.Path, p.Args, attr)
@@ -146,6 +156,14 @@ func (p *Program) exec() (pid, pidfd int, err error) {
 		pidfd, err = unix.PidfdOpen(pid, 0)
 	}
 	return pid, pidfd, err
+}
+
+func (p *Program) files() ([3]*os.File, error) {
+	if p.pipe == nil {
+		return p.Files, nil
+	}
+	w, err := p.pipe.Writer()
+	return [3]*os.File{p.Files[0], w, w}, err
 }
 
 // failure tells why a program could not be started, in a user's words, with

@@ -17,7 +17,7 @@ func (s *Supervisor) status(u *unit) *control.Status {
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
 		Follow: spec.Follow.String(), Followed: snap.Followed,
 		Tracking: s.ladder.step.String(), TrackingReason: s.reason(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
-		LastExit: lastExit(snap.LastExit), Message: snap.Message,
+		LastExit: lastExit(snap.LastExit), Message: snap.Message, Output: u.config.Output.Name,
 	}
 	if !snap.Respawn.IsZero() {
 		out.NextStart = &snap.Respawn

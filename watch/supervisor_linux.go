@@ -48,19 +48,24 @@ type unit struct {
 	log      *slog.Logger
 	server   *server
 	pidfile  *pidfile
+	output   *output
 	journal  journal
 	recorder recorder
+	handover handover      // of an earlier binary in this process
+	failure  *Report       // of the first start, while the program's last lines are looked for
 	started  time.Duration // when the last start was begun (CLOCK_BOOTTIME)
 	claimed  int           // the last pid that the pidfile named rightly
 	note     string        // what is wrong with the pidfile
 	outcome  *service.Done
 }
 
-// deadline names a timer of the supervisor: one of a service, of a client, of
-// a control socket, of a dead process, of the ladder, or of a record.
+// deadline names a timer of the supervisor: one of a service, of its report, of
+// a client, of a control socket, of a dead process, of the ladder, or of a
+// record.
 type deadline struct {
 	unit   *unit
 	timer  service.Timer
+	quote  bool
 	peer   *peer
 	server *server
 	dead   *process
@@ -80,7 +85,7 @@ type Result struct {
 
 // Run supervises one service until it has ended. It must be called once in a
 // process, which becomes a child subreaper and gets its signals by way of the
-// loop: TERM, INT and QUIT end the service.
+// loop: TERM, INT and QUIT end the service, USR1 opens log files anew.
 //
 // The error says what kept the loop from being made, or broke it; then the
 // service, if it had been started, runs on without a supervisor.
@@ -131,7 +136,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 
 func (s *Supervisor) done() bool {
 	for _, u := range s.units {
-		if u.outcome == nil {
+		if u.outcome == nil || u.failure != nil {
 			return false
 		}
 	}
@@ -154,7 +159,7 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 	for _, c := range configs {
 		u := newUnit(c)
 		s.units = append(s.units, u)
-		rooms = append(rooms, u.makePidfile(s), u.makeServer(s))
+		rooms = append(rooms, u.makeOutput(s), u.makePidfile(s), u.makeServer(s))
 	}
 	var err error
 	for _, make := range rooms {
@@ -165,7 +170,7 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if r := configs[0].Resume; r == nil || !r.Upgraded { // else those who are there are the service's
+	if r := s.units[0].config.Resume; r == nil || !r.Upgraded { // else those who are there are the service's
 		s.noteStrangers()
 	}
 	if err := s.firstClimb(); err != nil {
@@ -177,7 +182,16 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 func newUnit(c Config) *unit {
 	c.Spec.Pidfile = c.Pidfile != ""
 	c.Program.Env = marked(c.Program.Env, c.Spec.Name, c.ID)
-	return &unit{machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log, journal: newJournal(c.History), recorder: newRecorder(c.State)}
+	c.Program.pipe = c.Output.Pipe
+	u := &unit{
+		machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log,
+		journal: newJournal(c.History), recorder: newRecorder(c.State),
+	}
+	if c.Resume != nil && c.Resume.Upgraded {
+		u.readHandover()
+		u.config.Output.Begun = u.handover.Begun
+	}
+	return u
 }
 
 func (s *Supervisor) makeLoop() (err error) {
@@ -232,6 +246,8 @@ func (s *Supervisor) due(d deadline) {
 		s.writeRecord(d.record)
 	case d.dead != nil:
 		s.impatient(d.dead)
+	case d.quote:
+		s.explained(d.unit, nil)
 	default:
 		s.tell(d.unit, service.Due{Timer: d.timer})
 	}
@@ -249,6 +265,10 @@ func (s *Supervisor) signalled(sig unix.Signal) {
 	case unix.SIGHUP:
 		if s.units[0].config.StopOnHangup {
 			s.stop()
+		}
+	case unix.SIGUSR1:
+		for _, u := range s.units {
+			u.reopen()
 		}
 	case unix.SIGPIPE: // of a log that nobody reads: telling of it would be the next one
 	default:

@@ -58,10 +58,10 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 	case service.Up:
 		u.report(Report{PID: e.PID})
 	case service.Retrying:
-		u.report(Report{Status: 1, Text: e.Text})
+		s.explain(u, Report{Status: 1, Text: e.Text})
 	case service.Done:
 		u.outcome = &e
-		u.report(Report{Status: e.Status, Text: e.Text, Ended: true})
+		s.explain(u, Report{Status: e.Status, Text: e.Text, Ended: true})
 	}
 }
 
@@ -70,14 +70,6 @@ func (u *unit) say(l service.Log) {
 		u.log.Warn(l.Text)
 	} else {
 		u.log.Info(l.Text)
-	}
-}
-
-// report tells the first outcome of a start.
-func (u *unit) report(r Report) {
-	if tell := u.config.Report; tell != nil {
-		u.config.Report = nil
-		tell(r)
 	}
 }
 
@@ -168,6 +160,9 @@ func (s *Supervisor) begun(out spawned) {
 
 func (u *unit) close() error {
 	var errs []error
+	if u.output != nil {
+		errs = append(errs, u.output.finish())
+	}
 	if u.pidfile != nil {
 		errs = append(errs, u.pidfile.close())
 	}

@@ -27,6 +27,7 @@ type handover struct {
 	Dropped   uint32       `json:"dropped,omitempty"`
 	Resyncs   int          `json:"resyncs,omitempty"`
 	Peers     []peerRecord `json:"peers,omitempty"`
+	Begun     []byte       `json:"begun,omitempty"` // of a line of the program's output
 }
 
 // peerRecord is a client in writing; its descriptor stays open.
@@ -58,6 +59,14 @@ func (s *Supervisor) upgrade(u *unit) error {
 		return errors.New("this supervisor can't exec another binary")
 	}
 	h := s.handOver(u)
+	if u.output != nil {
+		begun, resume, err := u.output.pause()
+		if err != nil {
+			return err
+		}
+		defer resume()
+		h.Begun = begun
+	}
 	state, err := json.Marshal(h)
 	if err != nil {
 		return fmt.Errorf("write the state of %s down: %w", u.name, err)
@@ -97,30 +106,36 @@ func (s *Supervisor) handOver(u *unit) handover {
 }
 
 // readHandover reads what the earlier binary handed over, and makes the unit's
-// machine of it.
-func (u *unit) readHandover() (handover, error) {
-	var h handover
-	if err := json.Unmarshal(u.config.Resume.State, &h); err != nil {
-		return h, err
+// machine of it. If that makes no sense, what runs is gone on with as after the
+// death of a supervisor.
+func (u *unit) readHandover() {
+	err := json.Unmarshal(u.config.Resume.State, &u.handover)
+	if v := u.handover.Record.V; err == nil && v != RecordVersion {
+		err = fmt.Errorf("%w: %d", errOtherMaker, v)
 	}
-	if h.Record.V != recordVersion {
-		return h, fmt.Errorf("%w: %d", errOtherMaker, h.Record.V)
-	}
-	m, err := service.Restore(u.config.Spec, h.Record.Machine)
+	var m *service.Machine
 	if err == nil {
-		u.machine = m
+		m, err = service.Restore(u.config.Spec, u.handover.Record.Machine)
 	}
-	return h, err
+	if err != nil {
+		u.log.Error(u.name+": what the earlier binary has handed over can't be read", "error", err)
+		u.config.Resume = &Resume{Then: ThenGoOn}
+		return
+	}
+	u.machine = m
 }
 
 // takeOver is what begin does for a binary that was exec'ed in place. Dead
 // children wait to be reaped; who was born meanwhile is looked for.
-func (s *Supervisor) takeOver(u *unit, h handover) {
+func (s *Supervisor) takeOver(u *unit) {
+	h := u.handover
 	s.takeRest(u, h)
 	lost := s.adoptRecorded(u, h.Record)
 	s.missed()
 	s.childDied = true
+	s.ladder.noted = monotonic() // this is no resync to tell of
 	s.catchUp()
+	s.ladder.resyncs = h.Resyncs
 	for _, pid := range lost {
 		s.tell(u, service.Exited{PID: pid})
 	}
@@ -128,6 +143,7 @@ func (s *Supervisor) takeOver(u *unit, h handover) {
 	u.log.Info(fmt.Sprintf("%s: upgraded in place to %s", u.name, u.config.Version))
 	s.note(u, control.Event{What: "upgraded", PID: u.machine.Gist().Main, Text: "to " + u.config.Version})
 	u.server.upgraded()
+	u.handover = handover{}
 }
 
 // takeRest takes over what is not the service's own.
@@ -137,7 +153,7 @@ func (s *Supervisor) takeRest(u *unit, h handover) {
 		s.strangers[pid] = true
 	}
 	s.mixed, u.claimed = h.Mixed, h.Claimed
-	s.ladder.dropped, s.ladder.resyncs = h.Dropped, h.Resyncs
+	s.ladder.dropped = h.Dropped
 	for _, q := range h.Peers {
 		u.server.takePeer(q)
 	}

@@ -14,6 +14,7 @@ var version = "dev"
 const (
 	exitFailure       = 1
 	exitUsage         = 2
+	exitNoService     = 3
 	exitNotExecutable = 126
 	exitNotFound      = 127
 )
@@ -31,8 +32,9 @@ func usagef(format string, a ...any) error {
 // exitError is an error with an exit code of its own. With an empty msg there
 // is nothing left to say: only the code matters.
 type exitError struct {
-	code int
-	msg  string
+	code  int
+	msg   string
+	quote []string // what a program said of it
 }
 
 func (e exitError) Error() string { return e.msg }
@@ -54,7 +56,7 @@ func exitCode(err error) int {
 
 // actions are what the commands do, once their options have been validated.
 type actions struct {
-	start, stop, status, adopt func(options) error
+	start, stop, status, adopt, upgrade, logs, reopen func(options) error
 }
 
 // newApp is the command line: all options are the app's, because they may
@@ -72,6 +74,9 @@ func newApp(a actions) *cli.App {
 			newCommand("stop", "end PROGRAM, all its processes and its supervisor", stopText, a.stop),
 			newCommand("status", "tell how PROGRAM fares", statusText, a.status),
 			newCommand("adopt", "go on with PROGRAM, whose supervisor has died", adoptText, a.adopt),
+			newCommand("upgrade", "have the supervisor of PROGRAM go on as the respawner installed now", upgradeText, a.upgrade),
+			newCommand("logs", "print what PROGRAM has written", logsText, a.logs),
+			newCommand("reopen", "have log files opened anew, after they were moved", reopenText, a.reopen),
 		},
 		Action: refuseCommand,
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
@@ -112,15 +117,18 @@ func run(app *cli.App, words []string) error {
 	return app.Run(append([]string{app.Name}, argv...))
 }
 
+// commandList is what a user may write.
+const commandList = "start, stop, status, adopt, upgrade, logs or reopen"
+
 // refuseCommand speaks when the first operand is none of the commands.
 func refuseCommand(c *cli.Context) error {
 	words := c.Args().Slice()
 	if len(words) == 0 {
-		return usagef("no command: write start, stop or status, then the program's name (respawner --help says more)")
+		return usagef("no command: write %s, then the program's name (respawner --help says more)", commandList)
 	}
 	hint := cli.SuggestCommand(c.App.Commands, words[0])
 	if len(words) > 1 && c.App.Command(words[1]) != nil {
 		hint = fmt.Sprintf("Did you mean \"%s %s\"?", words[1], words[0])
 	}
-	return usagef("unknown command %q: it must be start, stop or status. %s", words[0], hint)
+	return usagef("unknown command %q: it must be %s. %s", words[0], commandList, hint)
 }

@@ -18,15 +18,18 @@ func normalise(words []string, flags []cli.Flag) ([]string, error) {
 	if i := slices.Index(words, "--"); i >= 0 {
 		words, args = words[:i], words[i:]
 	}
-	p := permuter{known: optionsBySpelling(flags), todo: words}
-	for len(p.todo) > 0 {
-		if err := p.step(); err != nil {
-			return nil, err
-		}
+	known := optionsBySpelling(flags)
+	p, err := permute(words, known)
+	if err == nil && p.command() == "logs" {
+		known["-n"] = known[dashed(flagLines)] // has a value either way
+		p, err = permute(words, known)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if len(p.operands) == 0 && args != nil {
 		// urfave would take the first of ARGS for the command.
-		return nil, usagef(`no command before "--": write start, stop or status, then the program's name`)
+		return nil, usagef(`no command before "--": write %s, then the program's name`, commandList)
 	}
 	return slices.Concat(p.options, p.operands, args), nil
 }
@@ -86,6 +89,23 @@ type permuter struct {
 	todo     []string
 	options  []string
 	operands []string
+}
+
+func permute(words []string, known map[string]option) (permuter, error) {
+	p := permuter{known: known, todo: words}
+	for len(p.todo) > 0 {
+		if err := p.step(); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+func (p *permuter) command() string {
+	if len(p.operands) == 0 {
+		return ""
+	}
+	return p.operands[0]
 }
 
 // step deals with the next word, and with the one after it where that is the

@@ -118,7 +118,7 @@ func FuzzArgv(f *testing.F) {
 			}
 			return nil
 		}
-		app := newApp(actions{check, check, check, check})
+		app := newApp(actions{check, check, check, check, check, check, check})
 		app.Writer, app.ErrWriter = io.Discard, io.Discard
 		if err := run(app, argv); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: more than a line: %v", argv, err)

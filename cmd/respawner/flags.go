@@ -19,6 +19,12 @@ const (
 	flagTracking    = "tracking"
 	flagReload      = "reload-signal"
 	flagGroup       = "control-group"
+	flagOutput      = "output"
+	flagOutputSize  = "output-size"
+	flagOutputKeep  = "output-keep"
+	flagFollowLog   = "follow"
+	flagLines       = "lines"
+	flagSince       = "since"
 )
 
 // flags lists all options: what they are called, whether they have a value
@@ -45,10 +51,19 @@ func flags() []cli.Flag {
 			"(default: the base name of PROGRAM)"),
 		valueFlag("", flagLog, "", "log to `WHERE`: syslog (default in the background),\n\t"+
 			"stderr (default with -D), or a file"),
+		valueFlag("", flagOutput, "", "keep what PROGRAM writes in `WHERE`: a file, syslog or none\n\t"+
+			"(default: NAME.log in /var/log/respawner as root, else in\n\t"+
+			"$XDG_STATE_HOME/respawner or ~/.local/state/respawner, or in DIR/log\n\t"+
+			"with --runtime-dir DIR; with -D PROGRAM has our own stdout and stderr)"),
+		valueFlag("", flagOutputSize, "10M", "begin a new file after `SIZE`, in bytes, K, M or G; 0 never does"),
+		valueFlag("", flagOutputKeep, "5", "keep `NUM` older files, compressed"),
 		&cli.StringFlag{Name: flagRuntimeDir, EnvVars: []string{"RESPAWNER_RUNTIME_DIR"},
 			Usage: "keep locks and sockets in `DIR` (default: /run/respawner as root,\n\t" +
 				"else $XDG_RUNTIME_DIR/respawner, else /tmp/respawner-UID)"},
 		switchFlag("", flagJSON, "let status print JSON"),
+		switchFlag("f", flagFollowLog, "let logs print what is to come as well"),
+		valueFlag("", flagLines, "", "let logs print the last `NUM` lines, or all (-n, with logs)"),
+		valueFlag("", flagSince, "", "let logs print the lines since `WHEN`: 10m, \"2026-11-23 22:00\", RFC 3339"),
 	}
 }
 

@@ -1,6 +1,6 @@
 package main
 
-const synopsis = `respawner [options] start|stop|status PROGRAM [-- ARGS...]
+const synopsis = `respawner [options] start|stop|status|logs|reopen PROGRAM [-- ARGS...]
 
 Options may stand anywhere before "--"; what follows it belongs to PROGRAM.`
 
@@ -9,6 +9,7 @@ a crash. The program may put itself into the background; it needs no pidfile.
 
    respawner start --follow-forks lighttpd -- -f /etc/lighttpd/lighttpd.conf
    respawner status lighttpd
+   respawner logs -f lighttpd
    respawner stop lighttpd`
 
 // commandHelp is for the commands' own help. It has no options since all
@@ -25,7 +26,8 @@ OPTIONS:
 
 const startText = `respawner [options] start PROGRAM [-- ARGS...]
 
-Prints the main pid when PROGRAM is up, or why it could not be started.
+Prints the main pid when PROGRAM is up, or why it could not be started, and
+what PROGRAM wrote last. What it writes is kept (see logs).
 PROGRAM that already runs is left alone.
 
 Exit code: 0 it runs; 127 PROGRAM is not found, 126 it cannot be executed,
@@ -54,3 +56,30 @@ of it is taken over, and what was under way, a restart or a stop, goes on.
 start does the same, and has the service run whatever was under way.
 
 Exit code: 0 it has a supervisor; 2 wrong usage, 1 any other failure.`
+const logsText = `respawner [options] logs [-f] [-n N] [--since WHEN] PROGRAM
+
+Prints the last 20 lines that PROGRAM has written to stdout and stderr, each
+with its time; -n N the last N (all: all that is kept), --since 10m or
+--since "2026-11-23 22:00" those from then on, -f also what is to come. On a
+terminal control characters are shown, not obeyed; else all is as it was written.
+
+Exit code: 0 printed; 3 there is no such log; 2 wrong usage, 1 any other
+failure, or the output is not kept in a file.`
+
+const reopenText = `respawner [options] reopen PROGRAM...
+
+Has the supervisor close its log files and open them anew: the program's
+output and its own --log file. That is for logrotate, which has moved them;
+USR1 to the supervisor does the same.
+
+Exit code: 0 it was told; 3 one has no supervisor; 2 wrong usage, 1 any other
+failure.`
+
+const upgradeText = `respawner [options] upgrade PROGRAM...
+
+Has the supervisor go on as the respawner that is installed now, in the same
+process: nothing is restarted, no exit status is lost, no client is hung up on.
+One that can't take over is not exec'ed.
+
+Exit code: 0 it did; 2 wrong usage, 1 any other failure: the supervisor goes on
+as it was.`

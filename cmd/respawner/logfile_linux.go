@@ -38,5 +38,5 @@ func isLog(mode fs.FileMode) bool {
 }
 
 func notAFile(path, what string) error {
-	return fmt.Errorf("%s is %s: name a file, or use --log syslog", path, what)
+	return fmt.Errorf("%s is %s: name a file, or syslog", path, what)
 }

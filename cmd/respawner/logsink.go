@@ -16,6 +16,7 @@ import (
 const (
 	queueLines   = 1024
 	flushTimeout = 2 * time.Second
+	syncTimeout  = 200 * time.Millisecond
 )
 
 // logLine is a message on its way out.
@@ -28,25 +29,39 @@ type logLine struct {
 // sink is where lines end up. Only the queue's goroutine calls it.
 type sink interface {
 	write(logLine) error
+	reopen() error // what it writes to may have been moved
 	close() error
 }
 
-// newLogger opens the log: syslog, stderr, or else the path of a file. The
-// function it returns writes out what is still queued, waits for that at most
-// flushTimeout, and closes the log; lines logged after that are lost.
-func newLogger(where string) (*slog.Logger, func() error, error) {
+// logger is a log that is written to.
+type logger struct {
+	*slog.Logger
+
+	// reopen has it opened anew, after its file was moved. It never blocks.
+	reopen func()
+
+	// flush waits until what was logged is written, for a moment at most.
+	flush func()
+
+	// close writes out what is still queued, waits for that at most
+	// flushTimeout, and closes the log; lines logged after that are lost.
+	close func() error
+}
+
+// newLogger opens the log: syslog, stderr, or else the path of a file.
+func newLogger(where string) (logger, error) {
 	out, err := newSink(where)
 	if err != nil {
-		return nil, nil, err
+		return logger{}, err
 	}
 	q := newLogQueue(out)
-	return slog.New(&logHandler{queue: q}), sync.OnceValue(q.close), nil
+	return logger{slog.New(&logHandler{queue: q}), q.reopen, q.sync, sync.OnceValue(q.close)}, nil
 }
 
 func newSink(where string) (sink, error) {
 	switch where {
 	case logSyslog:
-		return &syslogSink{dial: dialSyslog}, nil
+		return &syslogSink{dial: dialLog}, nil
 	case logStderr:
 		return stderrSink{os.Stderr}, nil
 	}
@@ -54,13 +69,15 @@ func newSink(where string) (sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
-	return fileSink{f}, nil
+	return &fileSink{where, f}, nil
 }
 
 // logQueue carries lines from the handler to the sink.
 type logQueue struct {
 	lines   chan logLine
 	dropped atomic.Int64
+	renew   chan struct{}
+	syncs   chan chan struct{}
 	closing chan struct{}
 	done    chan error
 }
@@ -68,6 +85,8 @@ type logQueue struct {
 func newLogQueue(out sink) *logQueue {
 	q := &logQueue{
 		lines:   make(chan logLine, queueLines),
+		renew:   make(chan struct{}, 1),
+		syncs:   make(chan chan struct{}),
 		closing: make(chan struct{}),
 		done:    make(chan error, 1),
 	}
@@ -84,12 +103,41 @@ func (q *logQueue) put(l logLine) {
 	}
 }
 
+func (q *logQueue) reopen() {
+	select {
+	case q.renew <- struct{}{}:
+	default: // it was asked to already
+	}
+}
+
+// sync waits until what was put is written, at most syncTimeout.
+func (q *logQueue) sync() {
+	patience := time.After(syncTimeout)
+	synced := make(chan struct{})
+	select {
+	case q.syncs <- synced:
+	case <-patience:
+		return
+	}
+	select {
+	case <-synced:
+	case <-patience:
+	}
+}
+
 // drain is the queue's goroutine.
 func (q *logQueue) drain(out sink) {
 	for {
 		select {
 		case l := <-q.lines:
 			q.write(out, l)
+		case <-q.renew:
+			if err := out.reopen(); err != nil {
+				q.write(out, logLine{time.Now(), slog.LevelError, fmt.Sprintf("the log can't be opened anew: %v", err)})
+			}
+		case synced := <-q.syncs:
+			q.flush(out)
+			close(synced)
 		case <-q.closing:
 			q.flush(out)
 			q.done <- out.close()
@@ -146,20 +194,35 @@ func (s stderrSink) write(l logLine) error {
 	return err
 }
 
-// close leaves stderr open, which belongs to the process.
-func (stderrSink) close() error { return nil }
+// reopen and close leave stderr open, which belongs to the process.
+func (stderrSink) reopen() error { return nil }
+func (stderrSink) close() error  { return nil }
 
 // fileSink writes lines such as
 // "2026-11-22T19:35:01.123Z respawner[123]: lighttpd started, pid 124".
-type fileSink struct{ *os.File }
+type fileSink struct {
+	path string
+	file *os.File
+}
 
-func (s fileSink) write(l logLine) error {
-	_, err := fmt.Fprintf(s, "%s respawner[%d]: %s%s\n",
-		l.time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), os.Getpid(), levelPrefix(l.level), l.text)
+func (s *fileSink) write(l logLine) error {
+	_, err := fmt.Fprintf(s.file, "%s respawner[%d]: %s%s\n",
+		l.time.UTC().Format(stampLayout), os.Getpid(), levelPrefix(l.level), l.text)
 	return err
 }
 
-func (s fileSink) close() error { return s.Close() }
+// reopen keeps the file at hand when it fails.
+func (s *fileSink) reopen() error {
+	f, err := openLogFile(s.path)
+	if err != nil {
+		return err
+	}
+	err = s.file.Close()
+	s.file = f
+	return err
+}
+
+func (s *fileSink) close() error { return s.file.Close() }
 
 // levelPrefix marks the lines that are more than information.
 func levelPrefix(level slog.Level) string {

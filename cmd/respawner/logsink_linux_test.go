@@ -40,6 +40,8 @@ func (r *recorder) write(l logLine) error {
 	return nil
 }
 
+func (r *recorder) reopen() error { return nil }
+
 func (r *recorder) close() error { r.closed = true; return r.closing }
 
 func (r *recorder) want(t *testing.T, lines ...string) {
@@ -121,12 +123,12 @@ func TestCloseTellsTheSinksError(t *testing.T) {
 func TestLogFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	for _, msg := range []string{"lighttpd started, pid 124", "stopped"} {
-		log, closeLog, err := newLogger(path)
+		log, err := newLogger(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		log.Warn(msg)
-		if err := errors.Join(closeLog(), closeLog()); err != nil {
+		if err := errors.Join(log.close(), log.close()); err != nil {
 			t.Error(err)
 		}
 		log.Info("after the end")
@@ -164,7 +166,7 @@ func TestLogFileErrors(t *testing.T) {
 		{filepath.Join(dir, "none", "log"), "no such file or directory"},
 	}
 	check := func(path, want string) {
-		if _, _, err := newLogger(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := newLogger(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}
 	}
@@ -233,7 +235,7 @@ func TestSyslog(t *testing.T) {
 
 // TestSyslogAvailable holds the answer against what a writer finds.
 func TestSyslogAvailable(t *testing.T) {
-	w, err := dialSyslog()
+	w, err := dialLog()
 	if w != nil {
 		w.Close()
 	}

@@ -54,6 +54,14 @@ type options struct {
 	ReloadSignal syscall.Signal
 	ControlGroup int // 0: none
 
+	// Output is where the user wants the program's output: syslog, none, a
+	// path, or empty for the default; OutputDir is the folder of that, empty
+	// when there is none.
+	Output     string
+	OutputDir  string
+	OutputSize int64 // of a file, in bytes; 0: no limit
+	OutputKeep int   // rotated files
+
 	// RuntimeDir holds locks and sockets; PidDir the supervisor's pidfiles.
 	RuntimeDir string
 	PidDir     string
@@ -69,6 +77,7 @@ type options struct {
 	Program string // as the user wrote it
 	Args    []string
 	JSON    bool
+	View    view // of logs
 }
 
 // supervisorPidfile is where the supervisor of the service leaves its own pid.
@@ -83,7 +92,8 @@ func newOptions(c *cli.Context) (options, error) {
 		JSON:       c.Bool(flagJSON),
 	}
 	steps := []func(*cli.Context) error{
-		o.readOperands, o.readName, o.readCounts, o.readDurations, o.readFollow, o.readPidfile, o.readTracking, o.readControl, o.readLog, o.readRuntimeDir,
+		o.readOperands, o.readName, o.readCounts, o.readDurations, o.readFollow, o.readPidfile, o.readTracking, o.readControl,
+		o.readLog, o.readRuntimeDir, o.readOutput, o.readView,
 	}
 	for _, step := range steps {
 		if err := step(c); err != nil {
@@ -99,11 +109,19 @@ func (o *options) readOperands(c *cli.Context) error {
 	if i := slices.Index(operands, "--"); i >= 0 {
 		operands, o.Args = operands[:i], operands[i+1:]
 	}
+	for _, flag := range []string{flagFollowLog, flagLines, flagSince} {
+		if c.IsSet(flag) && c.Command.Name != "logs" {
+			return usagef("--%s belongs to logs: %s prints no lines", flag, c.Command.Name)
+		}
+	}
 	if c.Command.Name == "start" {
 		return o.readProgram(operands)
 	}
 	if o.JSON && c.Command.Name != "status" {
 		return usagef("--json belongs to status: %s prints no JSON", c.Command.Name)
+	}
+	if c.Command.Name == "logs" && len(operands) > 1 {
+		return usagef("one log at a time, but got %q too", operands[1])
 	}
 	for _, word := range operands {
 		o.Names = append(o.Names, baseName(word))
@@ -321,10 +339,10 @@ func (o *options) readLog(c *cli.Context) (err error) {
 func (o *options) readRuntimeDir(c *cli.Context) (err error) {
 	if dir := c.String(flagRuntimeDir); dir != "" {
 		o.RuntimeDir, err = absolute(flagRuntimeDir, dir)
-		o.PidDir = o.RuntimeDir
+		o.PidDir, o.OutputDir = o.RuntimeDir, filepath.Join(o.RuntimeDir, "log")
 		return err
 	}
-	o.RuntimeDir, o.PidDir = defaultRuntimeDir(), pidDir()
+	o.RuntimeDir, o.PidDir, o.OutputDir = defaultRuntimeDir(), pidDir(), outputFolder()
 	return nil
 }
 

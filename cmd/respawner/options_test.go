@@ -15,7 +15,7 @@ import (
 // parse gives what a command would have been called with.
 func parse(argv ...string) (got options, err error) {
 	keep := func(o options) error { got = o; return nil }
-	app := newApp(actions{keep, keep, keep, keep})
+	app := newApp(actions{keep, keep, keep, keep, keep, keep, keep})
 	app.Writer, app.ErrWriter = io.Discard, io.Discard
 	err = run(app, argv)
 	return got, err
@@ -26,6 +26,7 @@ func defaults() options {
 	return options{
 		RespawnDelay: 5 * time.Second, StopTimeout: 10 * time.Second, ReloadSignal: syscall.SIGHUP, SuccessCodes: []int{0},
 		Follow: followAuto, Log: logSyslog, RuntimeDir: "/d", PidDir: "/d",
+		OutputDir: "/d/log", OutputSize: 10 << 20, OutputKeep: 5,
 		Name: "x", Names: []string{"x"}, Program: "x",
 	}
 }
@@ -64,7 +65,7 @@ func TestOptions(t *testing.T) {
 		{"start x -D --log stderr", func(o *options) { o.Foreground, o.Log = true, logStderr }},
 		{"start x -D --log syslog", func(o *options) { o.Foreground = true }},
 		{"start x --log l.log", func(o *options) { o.Log = "/l.log" }},
-		{"start x --runtime-dir r", func(o *options) { o.RuntimeDir = "/r"; o.PidDir = "/r" }},
+		{"start x --runtime-dir r", func(o *options) { o.RuntimeDir, o.PidDir, o.OutputDir = "/r", "/r", "/r/log" }},
 		{"stop ./test/mock/forever.sh", func(o *options) {
 			o.Name, o.Names, o.Program = "forever.sh", []string{"forever.sh"}, ""
 		}},
@@ -87,9 +88,9 @@ func TestOptions(t *testing.T) {
 
 func TestOptionsErrors(t *testing.T) {
 	tests := []struct{ in, want string }{
-		{"", "no command: write start, stop or status"},
+		{"", "no command: write start, stop, status, logs or reopen"},
 		{"-D", "no command"},
-		{"sttart x", `unknown command "sttart": it must be start, stop or status. Did you mean "start"?`},
+		{"sttart x", `unknown command "sttart": it must be start, stop, status, logs or reopen. Did you mean "start"?`},
 		{"lighttpd start", `Did you mean "start lighttpd"?`},
 		{"start", "no program"},
 		{"stop", "no program"},
@@ -175,7 +176,7 @@ func TestExitCode(t *testing.T) {
 		{errors.New("x"), exitFailure},
 		{usagef("x"), exitUsage},
 		{fmt.Errorf("wrapped: %w", usagef("x")), exitUsage},
-		{fmt.Errorf("wrapped: %w", exitError{exitNotFound, "x"}), exitNotFound},
+		{fmt.Errorf("wrapped: %w", exitError{code: exitNotFound, msg: "x"}), exitNotFound},
 		{exitError{code: lsbNotRunning}, lsbNotRunning},
 	}
 	for _, tt := range tests {
@@ -191,7 +192,7 @@ func TestHelp(t *testing.T) {
 		want []string
 	}{
 		{"--help", []string{
-			"respawner [options] start|stop|status PROGRAM [-- ARGS...]",
+			"respawner [options] start|stop|status|logs|reopen PROGRAM [-- ARGS...]",
 			"respawner start --follow-forks lighttpd -- -f /etc/lighttpd/lighttpd.conf",
 			"respawner status lighttpd", "respawner stop lighttpd", "-p [PATH], --pidfile [PATH]",
 		}},

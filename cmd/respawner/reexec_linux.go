@@ -33,7 +33,7 @@ func reexec(b baggage, keep []int) error {
 	if err != nil {
 		return fmt.Errorf("find the installed binary: %w", err)
 	}
-	memfd, err := pack(b)
+	memfd, err := wrap(b)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,8 @@ func reexec(b baggage, keep []int) error {
 	return errors.Join(err, closeAtExec(keep, true))
 }
 
-// pack writes what is handed over into a memfd (memfd_create, Linux 3.17).
-func pack(b baggage) (int, error) {
+// wrap writes what is handed over into a memfd (memfd_create, Linux 3.17).
+func wrap(b baggage) (int, error) {
 	memfd, err := unix.MemfdCreate("respawner", unix.MFD_CLOEXEC)
 	if err != nil {
 		return -1, os.NewSyscallError("memfd_create", err)
@@ -78,9 +78,9 @@ func closeAtExec(fds []int, yes bool) error {
 	return errors.Join(errs...)
 }
 
-// unpack reads what an earlier binary in this process has handed over. It is
+// unwrap reads what an earlier binary in this process has handed over. It is
 // nil where there was none.
-func unpack() (*baggage, error) {
+func unwrap() (*baggage, error) {
 	var fd int
 	if _, err := fmt.Sscanf(os.Getenv(upgradeEnv), "%d", &fd); err != nil {
 		return nil, nil

@@ -57,6 +57,7 @@ func facts(s control.Status, now time.Time) []fact {
 		{"last exit", describeExit(s.LastExit, now)},
 		{"follow", describeFollow(s)},
 		{"tracking", describeTracking(s)},
+		{"output", s.Output},
 		{"lost events", nonZero(s.LostEvents)},
 		{"resyncs", nonZero(s.Resyncs)},
 		{"processes", nonZero(len(s.Processes))},

@@ -25,7 +25,7 @@ func start(o options) error {
 		fmt.Print(canTakeOver())
 		return nil
 	}
-	before, err := unpack()
+	before, err := unwrap()
 	if err != nil {
 		return err
 	}
@@ -72,15 +72,15 @@ func lookUp(program string) (string, error) {
 	case err == nil:
 		return abs, nil
 	case errors.Is(err, exec.ErrNotFound):
-		return "", exitError{exitNotFound, fmt.Sprintf("%s: no such program in $PATH", program)}
+		return "", exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program in $PATH", program)}
 	case errors.Is(err, fs.ErrNotExist):
-		return "", exitError{exitNotFound, fmt.Sprintf("%s: no such program", program)}
+		return "", exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program", program)}
 	case errors.Is(err, syscall.EISDIR):
-		return "", exitError{exitNotExecutable, fmt.Sprintf("%s: is a directory, not a program", program)}
+		return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: is a directory, not a program", program)}
 	case errors.Is(err, fs.ErrPermission):
-		return "", exitError{exitNotExecutable, fmt.Sprintf("%s: not executable: permission denied", program)}
+		return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: not executable: permission denied", program)}
 	}
-	return "", exitError{exitNotExecutable, fmt.Sprintf("%s: %v", program, err)}
+	return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: %v", program, err)}
 }
 
 // report is what the supervisor in the background tells the command that
@@ -88,6 +88,12 @@ func lookUp(program string) (string, error) {
 type report struct {
 	Status int    `json:"status"`
 	Text   string `json:"text"`
+
+	// Output is what a program that failed has written last.
+	Output []string `json:"output,omitempty"`
+
+	// Warning is what the user should know besides.
+	Warning string `json:"warning,omitempty"`
 
 	// Already tells that the service ran before, and nothing was started.
 	Already bool `json:"already,omitempty"`
@@ -161,8 +167,11 @@ func outcome(pipe io.Reader, end func() error) error {
 	if rep.Ended {
 		_ = end() // with the status that was reported
 	}
+	if rep.Warning != "" {
+		fmt.Fprintf(os.Stderr, "respawner: warning: %s\n", printable(rep.Warning))
+	}
 	if rep.Status != 0 {
-		return exitError{rep.Status, rep.Text}
+		return exitError{rep.Status, rep.Text, rep.Output}
 	}
 	_, err := fmt.Println(printable(rep.Text))
 	return err

@@ -18,7 +18,7 @@ import (
 func status(o options) error {
 	dir, err := control.OpenDir(o.RuntimeDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return exitError{lsbUnknown, err.Error()}
+		return exitError{code: lsbUnknown, msg: err.Error()}
 	}
 	var all []*control.Status
 	var codes []int
@@ -27,10 +27,10 @@ func status(o options) error {
 		all, codes = append(all, s), append(codes, code)
 	}
 	if err := printStatus(o, all); err != nil {
-		return exitError{lsbUnknown, err.Error()}
+		return exitError{code: lsbUnknown, msg: err.Error()}
 	}
 	if code := worstCode(codes); code != 0 {
-		return exitError{code, ""}
+		return exitError{code: code}
 	}
 	return nil
 }

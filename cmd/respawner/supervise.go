@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
 
@@ -13,110 +12,151 @@ import (
 	"respawner/watch/service"
 )
 
+// supervision is one supervisor at work: what it was asked for, and what it has
+// in its hands.
+type supervision struct {
+	o    options
+	path string // of the program
+	tell func(report)
+
+	log    logger
+	dir    *control.Dir
+	claim  *control.Claim
+	before *baggage // of an earlier binary in this process, nil for none
+}
+
 // supervise is the supervisor: it returns when the service has ended. tell
 // gets its first report.
 func supervise(o options, path string, tell func(report)) error {
 	watch.CatchSignals() // before there is anything that would have to be put away
 	var once sync.Once
-	first := func(r report) { once.Do(func() { tell(r) }) }
-	err := superviseLogged(o, path, first)
+	s := &supervision{o: o, path: path, tell: func(r report) { once.Do(func() { tell(r) }) }}
+	err := s.run(s.takeClaim)
 	if err != nil {
-		first(report{Status: exitCode(err), Text: err.Error(), Ended: true})
+		s.tell(report{Status: exitCode(err), Text: err.Error(), Ended: true})
 	}
 	return err
 }
 
-func superviseLogged(o options, path string, tell func(report)) error {
-	log, flush, err := newLogger(o.Log)
-	if err != nil {
-		return err
-	}
-	err = superviseClaimed(o, path, log, tell)
-	return errors.Join(err, flush())
+// takeOver is the supervisor that an earlier binary in this process was.
+func takeOver(o options, path string, before *baggage) error {
+	s := &supervision{o: o, path: path, tell: func(report) {}, before: before}
+	return s.run(s.reclaim)
 }
 
-// superviseClaimed supervises, unless somebody already does.
-func superviseClaimed(o options, path string, log *slog.Logger, tell func(report)) error {
-	dir, err := control.MakeDir(o.RuntimeDir)
-	if err != nil {
+// run opens the log and the runtime directory, has the service claimed, and
+// supervises it.
+func (s *supervision) run(claim func() error) (err error) {
+	if s.log, err = newLogger(s.o.Log); err != nil {
 		return err
 	}
-	defer dir.Close()
-	if o.ControlGroup != 0 {
-		if err := dir.Share(o.ControlGroup); err != nil {
+	if s.dir, err = control.MakeDir(s.o.RuntimeDir); err == nil {
+		defer s.dir.Close()
+		err = claim()
+	}
+	if err == nil && s.claim != nil {
+		err = s.superviseClaimed()
+	}
+	return errors.Join(err, s.log.close())
+}
+
+// takeClaim claims the service, unless somebody already does; that is no
+// failure.
+func (s *supervision) takeClaim() (err error) {
+	if s.o.ControlGroup != 0 {
+		if err := s.dir.Share(s.o.ControlGroup); err != nil {
 			return err
 		}
 	}
-	claim, err := dir.Claim(o.Name)
+	claim, err := s.dir.Claim(s.o.Name)
 	for errors.Is(err, control.ErrHeld) {
-		if ending, err := alreadyRuns(dir, o.Name, tell); !ending {
+		if ending, err := s.alreadyRuns(); !ending {
 			return err
 		}
-		claim, err = dir.Claim(o.Name)
+		claim, err = s.dir.Claim(s.o.Name)
 	}
 	if err != nil {
 		return err
 	}
-	if err := claim.WritePidfile(o.supervisorPidfile(o.Name)); err != nil {
-		if o.PidDir == o.RuntimeDir {
+	if err := claim.WritePidfile(s.o.supervisorPidfile(s.o.Name)); err != nil {
+		if s.o.PidDir == s.o.RuntimeDir {
 			return errors.Join(err, claim.Release(nil))
 		}
-		log.Warn(o.Name+": going on without it", "error", err) // another user's service may have the name
+		s.log.Warn(s.o.Name+": going on without it", "error", err) // another user's service may have the name
 	}
-	last, err := superviseHeld(o, path, dir, claim, log, tell)
-	if e := claim.Release(last); e != nil {
-		log.Warn(o.Name+": putting things away", "error", e)
-	}
-	log.Info("stopped")
+	s.claim = claim
+	return nil
+}
+
+// reclaim goes on with the claim of the earlier binary.
+func (s *supervision) reclaim() (err error) {
+	lock := os.NewFile(uintptr(s.before.Lock), "lock")
+	s.claim, err = s.dir.Reclaim(s.o.Name, s.o.supervisorPidfile(s.o.Name), lock)
 	return err
 }
 
-// alreadyRuns says so; that is no failure. One that is being ended it sees to
-// its end, and tells so: there is place for a new one then.
-func alreadyRuns(dir *control.Dir, name string, tell func(report)) (ending bool, err error) {
-	s, presence, err := dir.Status(name)
+func (s *supervision) superviseClaimed() error {
+	last, err := s.hold()
+	if e := s.claim.Release(last); e != nil {
+		s.log.Warn(s.o.Name+": putting things away", "error", e)
+	}
+	s.log.Info("stopped")
+	return err
+}
+
+// alreadyRuns says so. One that is being ended it sees to its end, and tells
+// so: there is place for a new one then.
+func (s *supervision) alreadyRuns() (ending bool, err error) {
+	name := s.o.Name
+	st, presence, err := s.dir.Status(name)
 	if err != nil {
 		return false, err
 	}
-	if presence == control.Held && s.State != service.Stopping.String() {
-		text := fmt.Sprintf("%s already runs, main pid %d", name, s.MainPID)
-		if s.MainPID == 0 {
-			text = fmt.Sprintf("%s is already supervised, state %s", name, s.State)
+	if presence == control.Held && st.State != service.Stopping.String() {
+		text := fmt.Sprintf("%s already runs, main pid %d", name, st.MainPID)
+		if st.MainPID == 0 {
+			text = fmt.Sprintf("%s is already supervised, state %s", name, st.State)
 		}
-		tell(report{Text: text, Already: true, Ended: true})
+		s.tell(report{Text: text, Already: true, Ended: true})
 		return false, nil
 	}
 	if presence == control.Held {
-		_, _, err = dir.Stop(context.Background(), name)
+		_, _, err = s.dir.Stop(context.Background(), name)
 	}
 	return err == nil, err
 }
 
-// superviseHeld supervises what it has claimed. It returns the last words to
-// be left behind: none after a start that came to nothing.
-func superviseHeld(o options, path string, dir *control.Dir, claim *control.Claim, log *slog.Logger, tell func(report)) (*control.Status, error) {
-	c, err := configure(o, path, claim, log)
-	if err == nil && claim.TakenUp() {
-		log.Warn(o.Name + ": its supervisor has died: taking over what it left")
-		c.Resume = &watch.Resume{State: stateOf(dir, o.Name, log), Then: o.Then}
-	} else if err == nil && o.Then != watch.ThenRun {
-		err = fmt.Errorf("%s is not running: nothing to take over", o.Name)
+// hold supervises what is claimed. It returns the last words to be left
+// behind: none after a start that came to nothing.
+func (s *supervision) hold() (*control.Status, error) {
+	output, warning, err := openOutput(s.o, s.claim)
+	if err != nil {
+		return nil, err
 	}
+	if output.Pipe != nil {
+		defer output.Pipe.Close()
+	}
+	if warning != "" {
+		s.log.Warn(s.o.Name + ": " + warning)
+	}
+	c, err := s.configure()
 	if err == nil {
-		err = claim.WriteCommand(thisCommand())
+		err = s.goOn(&c)
 	}
 	if err != nil {
 		return nil, err
 	}
 	unborn := false
+	c.Output = output
 	c.Report = func(r watch.Report) {
 		unborn = r.Ended && r.Status != 0
-		tell(announce(o.Name, r))
+		said := announce(s.o.Name, r)
+		said.Warning = warning
+		s.tell(said)
 	}
-	log.Info(fmt.Sprintf("started (pid %d), command: start %s", os.Getpid(), o.Name))
 	result, err := watch.Run(c)
 	if err == nil && result.Status != 0 {
-		err = exitError{result.Status, said(o, result.Text)}
+		err = exitError{code: result.Status, msg: said(s.o, result.Text)}
 	}
 	if unborn {
 		return nil, err
@@ -124,13 +164,25 @@ func superviseHeld(o options, path string, dir *control.Dir, claim *control.Clai
 	return result.Last, err
 }
 
-// stateOf is what the dead supervisor wrote down.
-func stateOf(dir *control.Dir, name string, log *slog.Logger) []byte {
-	state, err := dir.State(name)
-	if err != nil {
-		log.Warn(name+": it has left no state", "error", err)
+// goOn says what there is to go on with: what an earlier binary has handed
+// over, or a supervisor that was killed has left.
+func (s *supervision) goOn(c *watch.Config) error {
+	switch name := s.o.Name; {
+	case s.before != nil:
+		c.Resume = &watch.Resume{State: s.before.State, Upgraded: true}
+		return nil
+	case s.claim.TakenUp():
+		s.log.Warn(name + ": its supervisor has died: taking over what it left")
+		state, err := s.dir.State(name)
+		if err != nil {
+			s.log.Warn(name+": it has left no state", "error", err)
+		}
+		c.Resume = &watch.Resume{State: state, Then: s.o.Then}
+	case s.o.Then != watch.ThenRun:
+		return fmt.Errorf("%s is not running: nothing to take over", name)
 	}
-	return state
+	s.log.Info(fmt.Sprintf("started (pid %d), command: start %s", os.Getpid(), s.o.Name))
+	return s.claim.WriteCommand(thisCommand())
 }
 
 func announce(name string, r watch.Report) report {
@@ -142,7 +194,7 @@ func announce(name string, r watch.Report) report {
 	case r.PID != 0:
 		return report{Text: fmt.Sprintf("%s is running, main pid %d", name, r.PID)}
 	}
-	return report{Status: r.Status, Text: r.Text, Ended: r.Ended}
+	return report{Status: r.Status, Text: r.Text, Ended: r.Ended, Output: r.Output}
 }
 
 // said is empty for a text that the user has already read in the log.
@@ -153,29 +205,49 @@ func said(o options, text string) string {
 	return text
 }
 
-func configure(o options, path string, claim *control.Claim, log *slog.Logger) (watch.Config, error) {
+func (s *supervision) configure() (watch.Config, error) {
+	o := s.o
 	files, err := stdio(o.Foreground)
 	if err != nil {
 		return watch.Config{}, err
 	}
-	socket, err := claim.Listen()
+	socket, err := s.listen()
 	if err != nil {
 		return watch.Config{}, err
 	}
-	history, err := claim.History()
+	history, err := s.claim.History()
 	if err != nil {
-		log.Warn(o.Name+": going on without a history", "error", err)
+		s.log.Warn(o.Name+": going on without a history", "error", err)
 	}
 	return watch.Config{
 		Spec: service.Spec{
 			Name: o.Name, Follow: followOf(o.Follow), SuccessCodes: o.SuccessCodes,
 			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
 		},
-		Program: watch.Program{Path: path, Args: append([]string{path}, o.Args...), Env: os.Environ(), Files: files},
-		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, Log: log,
-		ID: claim.ID(), State: claim,
-		Control: socket, ControlGroup: o.ControlGroup, History: history, ReloadSignal: o.ReloadSignal,
+		Program: watch.Program{Path: s.path, Args: append([]string{s.path}, o.Args...), Env: os.Environ(), Files: files},
+		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
+		ID: s.claim.ID(), State: s.claim, History: history,
+		Control: socket, ControlGroup: o.ControlGroup,
+		Version: version, Exec: s.exec(socket),
+		Log: s.log.Logger, Reopen: s.log.reopen,
 	}, nil
+}
+
+// listen makes the control socket, unless the earlier binary had one.
+func (s *supervision) listen() (int, error) {
+	if s.before != nil {
+		return s.before.Socket, nil
+	}
+	return s.claim.Listen()
+}
+
+// exec has the installed binary go on in this process.
+func (s *supervision) exec(socket int) func(state []byte, keep []int) error {
+	return func(state []byte, keep []int) error {
+		s.log.flush()
+		lock := int(s.claim.Lock().Fd())
+		return reexec(baggage{State: state, Lock: lock, Socket: socket, Procs: os.Getenv(procsEnv)}, keep)
+	}
 }
 
 func followOf(word string) service.Follow {
@@ -184,8 +256,8 @@ func followOf(word string) service.Follow {
 	}[word]
 }
 
-// stdio is what the program gets as descriptors 0 to 2: it never reads, and
-// its output is seen in the foreground only.
+// stdio is what the program gets as descriptors 0 to 2, unless its output is
+// kept: it never reads, and its output is seen in the foreground only.
 func stdio(foreground bool) ([3]*os.File, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if foreground {

@@ -13,14 +13,16 @@ type syslogSink struct {
 	writer *syslog.Writer
 }
 
-func dialSyslog() (*syslog.Writer, error) {
-	return syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "respawner")
+func dialSyslog(tag string) (*syslog.Writer, error) {
+	return syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, tag)
 }
+
+func dialLog() (*syslog.Writer, error) { return dialSyslog("respawner") }
 
 // syslogAvailable tells whether somebody listens to syslog here; if not,
 // messages sent there are lost.
 func syslogAvailable() bool {
-	w, err := dialSyslog()
+	w, err := dialLog()
 	if err != nil {
 		return false
 	}
@@ -42,6 +44,13 @@ func (s *syslogSink) write(l logLine) (err error) {
 		return s.writer.Warning(l.text)
 	}
 	return s.writer.Info(l.text)
+}
+
+// reopen has the next line connect anew.
+func (s *syslogSink) reopen() error {
+	err := s.close()
+	s.writer = nil
+	return err
 }
 
 func (s *syslogSink) close() error {

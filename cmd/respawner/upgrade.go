@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"respawner/watch"
 	"respawner/watch/control"
 )
 
@@ -82,3 +83,6 @@ func try(ctx context.Context, offer *control.Upgrade) error {
 	}
 	return nil
 }
+
+// canTakeOver is what a binary says when it is tried.
+func canTakeOver() string { return fmt.Sprintf("respawner upgrade %d\n", watch.RecordVersion) }

@@ -232,7 +232,7 @@ func (c *Claim) Release(last *Status) error {
 	if c.pidfile != "" {
 		errs = append(errs, unlink(c.pidfile))
 	}
-	for _, suffix := range []string{".sock", ".state", ".command", ".lock"} {
+	for _, suffix := range []string{".out", ".sock", ".state", ".command", ".lock"} {
 		errs = append(errs, c.dir.remove(c.name+suffix))
 	}
 	return errors.Join(append(errs, c.lock.Close())...)

@@ -9,6 +9,7 @@
 //
 //	NAME.lock   held by the supervisor, by a record lock, as long as it lives
 //	NAME.sock   its control socket
+//	NAME.out    a FIFO, from the program's stdout and stderr to the supervisor
 //	NAME.json   the last words of a supervisor that ended: its last Status
 //
 // The lock is the truth about who supervises: the kernel releases it with the
@@ -20,6 +21,7 @@
 // A client sends a Request and reads Replies, each one JSON object on one line.
 //
 //	{"v":1,"op":"status"}    one Reply with the Status
+//	{"v":1,"op":"reopen"}    the same, after log files were asked to be opened anew
 //	{"v":1,"op":"stop"}      a Reply at once, another when nobody is left;
 //	                         then the supervisor ends, and with it the connection
 //

@@ -27,6 +27,7 @@ const (
 	OpReset   = "reset"   // forget crashes; restart now if that is due later
 	OpWait    = "wait"    // a second reply when the service is in the state For
 	OpEvents  = "events"  // a reply for each event from then on
+	OpReopen  = "reopen"  // log files are opened anew
 	OpUpgrade = "upgrade" // an Upgrade; when Checked, a second reply when it has come about
 )
 
@@ -112,7 +113,7 @@ func ParseRequest(line []byte) (Request, error) {
 		return r, fmt.Errorf("%w: version %d, this supervisor speaks %d", ErrRequest, r.V, Version)
 	}
 	switch r.Op {
-	case OpStatus, OpStop, OpRestart, OpReload, OpReset, OpEvents, OpUpgrade:
+	case OpStatus, OpStop, OpRestart, OpReload, OpReset, OpEvents, OpReopen, OpUpgrade:
 	case OpSignal:
 		if r.Signal < 1 || r.Signal > lastSignal {
 			return r, fmt.Errorf("%w: signal %d, they are 1 to %d", ErrRequest, r.Signal, lastSignal)

@@ -18,6 +18,7 @@ func TestParseRequest(t *testing.T) {
 		why  string
 	}{
 		{`{"v":1,"op":"status"}`, OpStatus, ""},
+		{`{"v":1,"op":"reopen"}`, OpReopen, ""},
 		{`{"v":1,"op":"stop"}`, OpStop, ""},
 		{" {\"op\" : \"stop\", \"v\" : 1}\r", OpStop, ""},
 		{`{"v":1,"op":"status","later":{"field":[1]}}`, OpStatus, ""},
@@ -66,7 +67,7 @@ func FuzzParseRequest(f *testing.F) {
 			}
 			return
 		}
-		if r.V != Version || r.Op != OpStatus && r.Op != OpStop {
+		if r.V != Version || r.Op != OpStatus && r.Op != OpStop && r.Op != OpReopen {
 			t.Fatalf("%q was taken for %+v", line, r)
 		}
 		if again, err := ParseRequest(bytes.TrimSuffix(Line(r), []byte("\n"))); err != nil || again != r {
@@ -82,7 +83,7 @@ func full() *Status {
 		Name: "x\n\"y\" <&>\u2028", State: "backoff", Since: at, MainPID: 7, SupervisorPID: 6, Restarts: 2,
 		RespawnLimit: 3, NextStart: &at, PIDs: []int{7, 9}, Processes: []Process{{7, 6, "main"}, {9, 7, ""}},
 		Follow: "on", Followed: true, Tracking: "scan", TrackingReason: "no connector", LostEvents: 7, Resyncs: 4,
-		LastExit: &Exit{PID: 5, Code: 1, Signal: 9, At: at}, Message: "it crashed\nbadly",
+		LastExit: &Exit{PID: 5, Code: 1, Signal: 9, At: at}, Message: "it crashed\nbadly", Output: "/var/log/x",
 	}
 }
 

@@ -54,6 +54,10 @@ type Status struct {
 	// LastExit is the last end of a root process, nil before the first.
 	LastExit *Exit `json:"last_exit"`
 
+	// Output is where the program's output is kept: the path of a file, syslog,
+	// none, or terminal for that of the supervisor in the foreground.
+	Output string `json:"output,omitempty"`
+
 	// Message says in words what a user should know: why it failed, what is
 	// wrong with the pidfile; empty when all is well.
 	Message string `json:"message,omitempty"`

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"log/syslog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"respawner/watch"
+	"respawner/watch/control"
+)
+
+// Where the program's output goes, when not into a file.
+const (
+	outputSyslog   = "syslog"
+	outputNone     = "none"
+	outputTerminal = "terminal" // its own: that of a supervisor in the foreground
+)
+
+// outputFolder is where the output of programs is kept unless the user says
+// where; empty when there is no such place.
+func outputFolder() string {
+	if os.Geteuid() == 0 {
+		return "/var/log/respawner"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "respawner")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil || !filepath.IsAbs(home) {
+		return ""
+	}
+	return filepath.Join(home, ".local/state/respawner")
+}
+
+// keptOutput is where the output of a service is kept when nobody says where.
+func (o options) keptOutput(name string) string { return filepath.Join(o.OutputDir, name+".log") }
+
+// openOutput opens what the program will write to. A place that the user has
+// not chosen may be missing: then there is a warning, and nothing is kept.
+func openOutput(o options, claim *control.Claim) (out watch.Output, warning string, err error) {
+	out.Name = o.Output
+	switch {
+	case o.Output == outputNone:
+		return out, "", nil
+	case o.Output == "" && o.Foreground:
+		out.Name = outputTerminal
+		return out, "", nil
+	case o.Output == outputSyslog:
+		out.Sink = &outputToSyslog{syslogSink{dial: func() (*syslog.Writer, error) { return dialSyslog(o.Name) }}}
+	case o.Output != "":
+		out.Sink, err = openOutputFile(o.Output, o.OutputSize, o.OutputKeep)
+	default:
+		out.Name = o.keptOutput(o.Name)
+		if out.Sink, err = openKept(o); err != nil {
+			return watch.Output{Name: outputNone}, fmt.Sprintf("the program's output is not kept (choose a place with --output): %v", err), nil
+		}
+	}
+	if err != nil {
+		return watch.Output{}, "", fmt.Errorf("--output: %w", err)
+	}
+	out.Pipe, err = claim.OpenPipe()
+	return out, "", err
+}
+
+func openKept(o options) (watch.Sink, error) {
+	if o.OutputDir == "" {
+		return nil, fmt.Errorf("there is no home directory for it")
+	}
+	if err := os.MkdirAll(o.OutputDir, 0o750); err != nil {
+		return nil, err
+	}
+	return openOutputFile(o.keptOutput(o.Name), o.OutputSize, o.OutputKeep)
+}
+
+// outputToSyslog sends each line to the local syslogd, under the service's name.
+type outputToSyslog struct{ syslogSink }
+
+// Write implements watch.Sink.
+func (s *outputToSyslog) Write(at time.Time, lines [][]byte) (int, error) {
+	for i, line := range lines {
+		if err := s.write(logLine{time: at, text: string(line)}); err != nil {
+			return i, err
+		}
+	}
+	return len(lines), nil
+}
+
+// Reopen implements watch.Sink.
+func (s *outputToSyslog) Reopen() error { return s.reopen() }
+
+// Close implements watch.Sink.
+func (s *outputToSyslog) Close() error { return s.close() }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Bounds of what a user may ask for.
+const (
+	minOutputSize = 4 << 10
+	maxOutputSize = 1 << 50
+	maxOutputKeep = 1000
+)
+
+func (o *options) readOutput(c *cli.Context) (err error) {
+	switch where := c.String(flagOutput); {
+	case where == outputSyslog || where == outputNone:
+		o.Output = where
+	case where != "":
+		o.Output, err = absolute(flagOutput, where)
+	case c.IsSet(flagOutput):
+		err = usagef("--output needs a value: syslog, none, or a file")
+	}
+	if err != nil {
+		return err
+	}
+	if o.OutputSize, err = parseSize(c.String(flagOutputSize)); err != nil {
+		return err
+	}
+	o.OutputKeep, err = strconv.Atoi(c.String(flagOutputKeep))
+	if err != nil || o.OutputKeep < 0 || o.OutputKeep > maxOutputKeep {
+		return usagef("bad --output-keep %q: it must be a whole number from 0 to %d", c.String(flagOutputKeep), maxOutputKeep)
+	}
+	return nil
+}
+
+// parseSize reads bytes, or a number of K, M or G, which are powers of 1024.
+func parseSize(s string) (int64, error) {
+	number, unit := s, int64(1)
+	for suffix, bytes := range map[string]int64{"K": 1 << 10, "M": 1 << 20, "G": 1 << 30} {
+		if n, ok := strings.CutSuffix(strings.ToUpper(s), suffix); ok {
+			number, unit = n, bytes
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > maxOutputSize/unit || n > 0 && n*unit < minOutputSize {
+		return 0, usagef("bad --output-size %q: it must be 0 (no limit), or at least 4K, such as 65536, 512K, 10M or 1G", s)
+	}
+	return n * unit, nil
+}
+
+// view is what logs prints.
+type view struct {
+	Lines  int // the last ones; allLines for all
+	Since  time.Time
+	Follow bool
+}
+
+const (
+	allLines     = -1
+	defaultLines = 20
+)
+
+func (o *options) readView(c *cli.Context) (err error) {
+	if c.Command.Name != "logs" {
+		return nil
+	}
+	o.View = view{Lines: defaultLines, Follow: c.Bool(flagFollowLog)}
+	if c.IsSet(flagSince) {
+		o.View.Lines = allLines
+		if o.View.Since, err = parseSince(c.String(flagSince), time.Now()); err != nil {
+			return err
+		}
+	}
+	if c.IsSet(flagLines) {
+		o.View.Lines, err = parseLines(c.String(flagLines))
+	}
+	return err
+}
+
+func parseLines(s string) (int, error) {
+	if s == "all" {
+		return allLines, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0, usagef("bad --lines %q: it must be a whole number, or all", s)
+	}
+	return n, nil
+}
+
+// sinceLayouts are how a time may be written, local unless it has a zone.
+var sinceLayouts = [...]string{time.RFC3339, time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04:05", time.DateOnly}
+
+// parseSince reads a time, or how long ago it was.
+func parseSince(s string, now time.Time) (time.Time, error) {
+	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	for _, layout := range sinceLayouts {
+		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef("bad --since %q: it must be how long ago, such as 10m or 2h30m, or a time such as \"2026-11-23 22:00\"", s)
+}

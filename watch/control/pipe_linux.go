@@ -1,0 +1,93 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// pipeSize is what the kernel is asked to hold for a supervisor that is busy,
+// or dead, in bytes; an ordinary user may be refused (F_SETPIPE_SZ, Linux 2.6.35).
+const pipeSize = 1 << 20
+
+// pipeMode lets everybody write who can reach the FIFO. By its path that is
+// the owner alone, but a daemon that has given up its uid may open
+// /dev/stdout, and then the kernel asks for the FIFO's own mode.
+const pipeMode = 0o622
+
+// Pipe is the FIFO into which a program writes what it has to say, and out of
+// which its supervisor reads. It lives as long as anybody has it open: when the
+// supervisor was killed, what the program had written, and writes, waits in it
+// for the next one.
+type Pipe struct {
+	reader *os.File
+	keeper *os.File // open for reading and writing, so the reader never sees an end
+}
+
+// OpenPipe opens the FIFO NAME.out: the one that a killed supervisor left, with
+// all that is in it, or else a new one. What is no FIFO of ours is replaced.
+func (c *Claim) OpenPipe() (*Pipe, error) {
+	p := &Pipe{}
+	err := c.makePipe()
+	if err == nil {
+		p.keeper, err = c.dir.open(c.pipe(), unix.O_RDWR)
+	}
+	if err == nil {
+		p.reader, err = c.dir.open(c.pipe(), unix.O_RDONLY)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the pipe for the output of %s: %w", c.name, errors.Join(err, p.Close()))
+	}
+	_, _ = unix.FcntlInt(p.keeper.Fd(), unix.F_SETPIPE_SZ, pipeSize) // else it holds 64 KiB
+	return p, nil
+}
+
+func (c *Claim) pipe() string { return c.name + ".out" }
+
+func (c *Claim) makePipe() error {
+	dir := int(c.dir.file.Fd())
+	var st unix.Stat_t
+	err := unix.Fstatat(dir, c.pipe(), &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFIFO || int(st.Uid) != os.Geteuid()) {
+		err = c.dir.remove(c.pipe())
+		if err == nil {
+			err = unix.ENOENT
+		}
+	}
+	if err == unix.ENOENT {
+		err = unix.Mkfifoat(dir, c.pipe(), 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	return unix.Fchmodat(dir, c.pipe(), pipeMode, 0) // whatever the umask
+}
+
+// Reader is the supervisor's end: non-blocking, and never at its end.
+func (p *Pipe) Reader() *os.File { return p.reader }
+
+// Writer opens a program's end. It is open for reading too, so that whoever
+// writes has a reader, without us as well: no SIGPIPE, only a wait when the pipe
+// is full. Each program has an open file description of its own, since one may
+// make its own non-blocking.
+func (p *Pipe) Writer() (*os.File, error) {
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", p.keeper.Fd()), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the pipe for the program's output: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "output"), nil
+}
+
+// Close closes both ends of ours. What is in the pipe stays there only if
+// somebody else has it open.
+func (p *Pipe) Close() error {
+	var errs []error
+	for _, f := range []*os.File{p.reader, p.keeper} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,250 @@
+package watch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How long the goroutine reads on when all that was written is asked for, and
+// how long the end of the supervisor waits for that to be done.
+const (
+	drainPatience  = time.Second
+	finishPatience = 2 * time.Second
+)
+
+// output is the room of what a program writes. A goroutine of its own reads
+// the pipe and gives each line to the sink, since a disk may be slow; Go's
+// poller wakes it when something was written, and nothing else does. The loop's
+// thread asks it for something by a request and a deadline, which ends a read
+// that waits.
+type output struct {
+	pipe *os.File
+	sink Sink
+	log  *slog.Logger
+
+	requests chan func()
+	quotes   chan []string
+	wake     *wake         // tells the loop of quotes
+	ended    chan struct{} // closed by the goroutine, whose all else is
+
+	text    []byte // read, but not yet a line
+	lines   [][]byte
+	last    tail
+	failing bool // the sink took not all, the last time
+	lost    int  // lines, since then
+	leave   bool
+}
+
+// outputBuffer is how much is read at once, in bytes, behind a line's beginning.
+const outputBuffer = 16 << 10
+
+func newOutput(c Output, log *slog.Logger) (*output, error) {
+	w, err := newWake()
+	if err != nil {
+		return nil, err
+	}
+	o := &output{
+		pipe: c.Pipe.Reader(), sink: c.Sink, log: log,
+		requests: make(chan func(), 4), quotes: make(chan []string, 1), wake: w, ended: make(chan struct{}),
+		text: append(make([]byte, 0, maxLine+outputBuffer), c.Begun...),
+	}
+	go o.run()
+	return o, nil
+}
+
+func (o *output) run() {
+	defer close(o.ended)
+	for !o.leave {
+		err := o.read(o.pipe.Read)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			o.oblige()
+		case err != nil:
+			o.log.Error("the program's output can't be read any more", "error", err)
+			o.leave = true
+		}
+	}
+	if err := o.sink.Close(); err != nil {
+		o.log.Warn("the program's output may have lost its end", "error", err)
+	}
+	if o.lost > 0 {
+		o.log.Warn(fmt.Sprintf("%d lines of the program's output were lost", o.lost))
+	}
+}
+
+// read takes what there is, and writes the lines that are whole.
+func (o *output) read(from func([]byte) (int, error)) error {
+	n, err := from(o.text[len(o.text):cap(o.text)])
+	o.text = o.text[:len(o.text)+max(0, n)]
+	rest := splitLines(o.text, o.take)
+	o.write()
+	o.text = o.text[:copy(o.text, rest)]
+	return err
+}
+
+func (o *output) take(line []byte) {
+	if o.lines = append(o.lines, line); len(o.lines) == maxBatch {
+		o.write()
+	}
+}
+
+// maxBatch bounds the lines that wait to be written at once; they may be empty.
+const maxBatch = 128
+
+// write gives the sink what was taken. What it can't keep is lost, and told of
+// twice: when that begins, and when it is over.
+func (o *output) write() {
+	if len(o.lines) == 0 {
+		return
+	}
+	for _, line := range o.lines[max(0, len(o.lines)-lastLines):] {
+		o.last.add(line)
+	}
+	kept, err := o.sink.Write(time.Now(), o.lines)
+	o.lost += len(o.lines) - kept
+	switch {
+	case err != nil && !o.failing:
+		o.log.Error("the program's output can't be kept as it should", "error", err)
+	case err == nil && o.failing:
+		o.log.Warn(fmt.Sprintf("the program's output is kept again, %d lines of it were lost", o.lost))
+		o.lost = 0
+	}
+	o.failing = err != nil
+	o.lines = o.lines[:0]
+}
+
+// ask has the goroutine do something between two reads. It never blocks, and
+// refuses what can't be done since the sink holds the goroutine up.
+func (o *output) ask(request func()) bool {
+	select {
+	case o.requests <- request:
+	default:
+		return false
+	}
+	o.rouse()
+	return true
+}
+
+// rouse ends a read that waits, so that a request is seen which was sent before:
+// oblige takes the deadline back first, and looks for requests then.
+func (o *output) rouse() {
+	if err := o.pipe.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		o.log.Error("the program's output can't be waited for", "error", err)
+	}
+}
+
+func (o *output) oblige() {
+	for {
+		if err := o.pipe.SetReadDeadline(time.Time{}); err != nil {
+			o.log.Error("the program's output can't be waited for", "error", err)
+			o.leave = true
+		}
+		select {
+		case request := <-o.requests:
+			request()
+		default:
+			return
+		}
+	}
+}
+
+// drain reads until the pipe is empty, for drainPatience at most: a program may
+// write faster than that. It heeds no deadline, which may be that of a request.
+func (o *output) drain() {
+	pipe, err := o.pipe.SyscallConn()
+	for end := time.Now().Add(drainPatience); err == nil && time.Now().Before(end); {
+		err = o.read(func(buf []byte) (n int, err error) {
+			e := pipe.Control(func(fd uintptr) { n, err = unix.Read(int(fd), buf) })
+			return n, errors.Join(err, e)
+		})
+	}
+	if err != nil && !errors.Is(err, unix.EAGAIN) {
+		o.log.Error("the program's output can't be read", "error", err)
+	}
+}
+
+// reopen has the sink opened anew.
+func (o *output) reopen() bool {
+	return o.ask(func() {
+		if err := o.sink.Reopen(); err != nil {
+			o.log.Error("the program's output can't be kept as it should", "error", err)
+			o.failing = true
+		}
+	})
+}
+
+// quote asks for the program's last lines, with all that it has written until
+// now; they come into quotes, and the wake tells. One asks, once.
+func (o *output) quote() bool {
+	return o.ask(func() {
+		o.drain()
+		lines := o.last.lines()
+		if len(o.text) > 0 {
+			lines = append(lines, string(o.text[:min(len(o.text), lastLineLen)]))
+		}
+		o.quotes <- lines[max(0, len(lines)-lastLines):]
+		o.wake.call()
+	})
+}
+
+// finish writes what is still in the pipe, the beginning of a line too, and
+// ends the room. A sink that takes no more is left alone, with the goroutine
+// that waits for it: the process is about to end.
+func (o *output) finish() error {
+	patience := time.After(finishPatience)
+	select {
+	case o.requests <- o.writeRest:
+		o.rouse()
+	case <-patience:
+		return errStuck
+	}
+	select {
+	case <-o.ended:
+		return o.wake.close()
+	case <-patience:
+		return errStuck
+	}
+}
+
+var errStuck = errors.New("what the program's output is written to takes no more")
+
+func (o *output) writeRest() {
+	o.drain()
+	if len(o.text) > 0 {
+		o.take(o.text)
+		o.write()
+	}
+	o.leave = true
+}
+
+// pausePatience is how long an upgrade waits for a line that is being written.
+const pausePatience = time.Second
+
+// pause has the goroutine rest with nothing in hand but the beginning of a line,
+// which is returned, until resume is called. All else stays in the pipe.
+func (o *output) pause() (begun []byte, resume func(), err error) {
+	answer, going := make(chan []byte), make(chan struct{})
+	asked := o.ask(func() {
+		select {
+		case answer <- bytes.Clone(o.text):
+			<-going
+		case <-going:
+		}
+	})
+	if asked {
+		select {
+		case begun = <-answer:
+			return begun, func() { close(going) }, nil
+		case <-o.ended:
+		case <-time.After(pausePatience):
+		}
+	}
+	close(going)
+	return nil, nil, errStuck
+}
