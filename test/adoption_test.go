@@ -141,12 +141,14 @@ func TestAdoptionWithBadState(t *testing.T) {
 		return strings.ReplaceAll(state, fmt.Sprintf(`"pid":%d`, pid), fmt.Sprintf(`"pid":%d`, bystander.Process.Pid))
 	}
 	for name, spoil := range map[string]func(state string, pid int) string{
-		"garbled":         func(string, int) string { return "\x00\xff{{{" },
-		"half":            func(s string, _ int) string { return s[:len(s)/2] },
-		"empty":           func(string, int) string { return "" },
-		"other version":   func(s string, _ int) string { return strings.Replace(s, `"v":1`, `"v":77`, 1) },
-		"a recycled pid":  stranger,
-		"no sense":        func(s string, pid int) string { return strings.Replace(s, fmt.Sprintf(`"main":%d`, pid), `"main":1`, 1) },
+		"garbled":        func(string, int) string { return "\x00\xff{{{" },
+		"half":           func(s string, _ int) string { return s[:len(s)/2] },
+		"empty":          func(string, int) string { return "" },
+		"other version":  func(s string, _ int) string { return strings.Replace(s, `"v":1`, `"v":77`, 1) },
+		"a recycled pid": stranger,
+		"no sense": func(s string, pid int) string {
+			return strings.Replace(s, fmt.Sprintf(`"main":%d`, pid), `"main":1`, 1)
+		},
 		"other programs":  func(s string, _ int) string { return strings.Replace(s, `"program":0`, `"program":99`, 1) },
 		"another machine": func(s string, _ int) string { return strings.Replace(s, `"boot":"`, `"boot":"f`, 1) },
 	} {

@@ -28,6 +28,7 @@ type service struct {
 	log     textFile
 	journal textFile // of the shape program
 	options []string // of each start
+	binary  string   // respawner's; a test may have a copy of its own
 }
 
 // exit is last_exit of status --json.
@@ -44,6 +45,7 @@ type status struct {
 	State         string     `json:"state"`
 	MainPID       int        `json:"main_pid"`
 	SupervisorPID int        `json:"supervisor_pid"`
+	Version       string     `json:"version"`
 	Restarts      int        `json:"restarts"`
 	RespawnLimit  int        `json:"respawn_limit"`
 	NextStart     *time.Time `json:"next_start"`
@@ -67,6 +69,7 @@ func newService(t *testing.T, program string, args ...string) *service {
 		runtime: dir + "/run",
 		log:     textFile{t, dir + "/log"},
 		journal: textFile{t, dir + "/journal"},
+		binary:  respawner,
 	}
 	t.Cleanup(s.end)
 	return s
@@ -110,7 +113,7 @@ func (s *service) words(verb string, options ...string) []string {
 }
 
 func (s *service) command(verb string, options ...string) *exec.Cmd {
-	return command(s.t, respawner, s.words(verb, options...)...)
+	return command(s.t, s.binary, s.words(verb, options...)...)
 }
 
 // tell runs respawner on this service.

@@ -50,10 +50,12 @@ type Config struct {
 	// Version is what the supervisor's binary calls itself.
 	Version string
 
-	// Exec, if not nil, execs another binary in this process, for an upgrade
-	// in place: it hands over state, and keeps descriptors open. It does not
+	// Binary is the file that the supervisor's binary was started from. Exec,
+	// if not nil, execs what is there now in this process, for an upgrade in
+	// place: it hands over state, and keeps descriptors open. It does not
 	// return unless it has failed; then all is as before.
-	Exec func(state []byte, keep []int) error
+	Binary string
+	Exec   func(state []byte, keep []int) error
 
 	// StopOnHangup makes HUP end the service, as it ends other programs of a
 	// terminal that was closed; otherwise it is ignored.

@@ -85,11 +85,7 @@ func (s *Supervisor) upgrade(u *unit) error {
 
 // offer is what a client needs to know to try the other binary.
 func (u *unit) offer() *control.Upgrade {
-	self, err := os.Executable()
-	if err != nil {
-		self = "" // then there is nothing to be tried
-	}
-	return &control.Upgrade{Binary: self, Args: os.Args, Version: u.config.Version}
+	return &control.Upgrade{Binary: u.config.Binary, Args: os.Args, Version: u.config.Version}
 }
 
 func (s *Supervisor) handOver(u *unit) handover {

@@ -26,13 +26,9 @@ type baggage struct {
 	Procs  string `json:"procs"` // the caller's procsEnv
 }
 
-// reexec execs the installed binary in this process, with the same arguments,
-// and hands over what it must know in a memfd. It returns only if that fails.
-func reexec(b baggage, keep []int) error {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find the installed binary: %w", err)
-	}
+// reexec execs a binary in this process, with the same arguments, and hands
+// over what it must know in a memfd. It returns only if that fails.
+func reexec(binary string, b baggage, keep []int) error {
 	memfd, err := wrap(b)
 	if err != nil {
 		return err
@@ -43,7 +39,7 @@ func reexec(b baggage, keep []int) error {
 		return errors.Join(err, closeAtExec(keep, true))
 	}
 	env := append(os.Environ(), fmt.Sprintf("%s=%d", upgradeEnv, memfd), procsEnv+"=1")
-	err = &os.PathError{Op: "exec", Path: self, Err: syscall.Exec(self, os.Args, env)}
+	err = &os.PathError{Op: "exec", Path: binary, Err: syscall.Exec(binary, os.Args, env)}
 	return errors.Join(err, closeAtExec(keep, true))
 }
 

@@ -211,6 +211,10 @@ func (s *supervision) configure() (watch.Config, error) {
 	if err != nil {
 		return watch.Config{}, err
 	}
+	self, err := os.Executable() // later the file may have been moved away
+	if err != nil {
+		return watch.Config{}, fmt.Errorf("find the installed binary: %w", err)
+	}
 	socket, err := s.listen()
 	if err != nil {
 		return watch.Config{}, err
@@ -228,7 +232,7 @@ func (s *supervision) configure() (watch.Config, error) {
 		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
 		ID: s.claim.ID(), State: s.claim, History: history,
 		Control: socket, ControlGroup: o.ControlGroup,
-		Version: version, Exec: s.exec(socket),
+		Version: version, Binary: self, Exec: s.exec(self, socket),
 		Log: s.log.Logger, Reopen: s.log.reopen,
 	}, nil
 }
@@ -242,11 +246,11 @@ func (s *supervision) listen() (int, error) {
 }
 
 // exec has the installed binary go on in this process.
-func (s *supervision) exec(socket int) func(state []byte, keep []int) error {
+func (s *supervision) exec(binary string, socket int) func(state []byte, keep []int) error {
 	return func(state []byte, keep []int) error {
 		s.log.flush()
 		lock := int(s.claim.Lock().Fd())
-		return reexec(baggage{State: state, Lock: lock, Socket: socket, Procs: os.Getenv(procsEnv)}, keep)
+		return reexec(binary, baggage{State: state, Lock: lock, Socket: socket, Procs: os.Getenv(procsEnv)}, keep)
 	}
 }
 
