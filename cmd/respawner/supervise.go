@@ -96,9 +96,6 @@ func superviseHeld(o options, path string, claim *control.Claim, log logger, tel
 	if err != nil {
 		return nil, err
 	}
-	if output.Pipe != nil {
-		defer output.Pipe.Close()
-	}
 	if warning != "" {
 		log.Warn(o.Name + ": " + warning)
 	}

@@ -22,6 +22,7 @@ type Claim struct {
 	name    string
 	lock    *os.File
 	pidfile string
+	output  *Pipe // nil: not opened
 	takenUp bool
 }
 
@@ -161,6 +162,9 @@ func (c *Claim) Release(last *Status) error {
 	}
 	if c.pidfile != "" {
 		errs = append(errs, unlink(c.pidfile))
+	}
+	if c.output != nil {
+		errs = append(errs, c.output.Close())
 	}
 	errs = append(errs, c.dir.remove(c.pipe()), c.dir.remove(c.name+".sock"), c.dir.remove(c.name+".lock"), c.lock.Close())
 	return errors.Join(errs...)
