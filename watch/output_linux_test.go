@@ -70,10 +70,6 @@ func (s *shelf) has(want ...string) func() bool {
 	}
 }
 
-func (s *shelf) counts(n int) func() bool {
-	return func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.count == n }
-}
-
 // bench is an output room on a pipe of its own.
 type bench struct {
 	t    *testing.T

@@ -31,6 +31,7 @@ type outputFile struct {
 	size    int64
 	torn    bool // it ends within a line, since a write failed
 	text    []byte
+	stamp   []byte
 	packing *packing
 }
 
@@ -78,13 +79,13 @@ func openRegular(path string) (*os.File, int64, error) {
 
 // Write implements watch.Sink. A file that can't be rotated grows.
 func (f *outputFile) Write(at time.Time, lines [][]byte) (kept int, err error) {
-	stamp := at.UTC().Format(stampLayout + " ")
+	f.stamp = at.UTC().AppendFormat(f.stamp[:0], stampLayout+" ")
 	flush := func() {
 		n, e := f.flush()
 		kept, err = kept+n, errors.Join(err, e)
 	}
 	for _, line := range lines {
-		length := len(stamp) + len(line) + 1
+		length := len(f.stamp) + len(line) + 1
 		if f.isFull(length) {
 			flush()
 			err = errors.Join(err, f.rotate(at, length))
@@ -92,7 +93,7 @@ func (f *outputFile) Write(at time.Time, lines [][]byte) (kept int, err error) {
 		if f.torn && len(f.text) == 0 {
 			f.text = append(f.text, '\n')
 		}
-		f.text = append(append(append(f.text, stamp...), line...), '\n')
+		f.text = append(append(append(f.text, f.stamp...), line...), '\n')
 		if len(f.text) >= flushSize {
 			flush()
 		}

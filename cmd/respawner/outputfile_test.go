@@ -147,6 +147,21 @@ func TestOutputFileOfOthers(t *testing.T) {
 	}
 }
 
+// What it costs to write lines leaves nothing for the garbage collector, which
+// would let a supervisor grow.
+func TestOutputFileAllocatesNothing(t *testing.T) {
+	f := openTestOutput(t, filepath.Join(t.TempDir(), "x.log"), 1<<40, 1)
+	lines := [][]byte{[]byte("one"), bytes.Repeat([]byte("x"), 8192), {}}
+	n := testing.AllocsPerRun(100, func() {
+		if _, err := f.Write(outputNow, lines); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // A write that fails in the middle of a line loses that line and those after it.
 func TestOutputFileTorn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")

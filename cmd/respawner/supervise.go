@@ -133,9 +133,6 @@ func (s *supervision) hold() (*control.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	if output.Pipe != nil {
-		defer output.Pipe.Close()
-	}
 	if warning != "" {
 		s.log.Warn(s.o.Name + ": " + warning)
 	}

@@ -23,6 +23,7 @@ type Claim struct {
 	name    string
 	lock    *os.File
 	pidfile string
+	output  *Pipe // nil: not opened
 	takenUp bool
 	id      string
 }
@@ -231,6 +232,9 @@ func (c *Claim) Release(last *Status) error {
 	}
 	if c.pidfile != "" {
 		errs = append(errs, unlink(c.pidfile))
+	}
+	if c.output != nil {
+		errs = append(errs, c.output.Close())
 	}
 	for _, suffix := range []string{".out", ".sock", ".state", ".command", ".lock"} {
 		errs = append(errs, c.dir.remove(c.name+suffix))

@@ -40,6 +40,7 @@ func (c *Claim) OpenPipe() (*Pipe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the pipe for the output of %s: %w", c.name, errors.Join(err, p.Close()))
 	}
+	c.output = p
 	_, _ = unix.FcntlInt(p.keeper.Fd(), unix.F_SETPIPE_SZ, pipeSize) // else it holds 64 KiB
 	return p, nil
 }
@@ -50,14 +51,12 @@ func (c *Claim) makePipe() error {
 	dir := int(c.dir.file.Fd())
 	var st unix.Stat_t
 	err := unix.Fstatat(dir, c.pipe(), &st, unix.AT_SYMLINK_NOFOLLOW)
-	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFIFO || int(st.Uid) != os.Geteuid()) {
+	isOurs := err == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO && int(st.Uid) == os.Geteuid()
+	if !isOurs {
 		err = c.dir.remove(c.pipe())
 		if err == nil {
-			err = unix.ENOENT
+			err = unix.Mkfifoat(dir, c.pipe(), 0o600)
 		}
-	}
-	if err == unix.ENOENT {
-		err = unix.Mkfifoat(dir, c.pipe(), 0o600)
 	}
 	if err != nil {
 		return err
@@ -81,7 +80,7 @@ func (p *Pipe) Writer() (*os.File, error) {
 }
 
 // Close closes both ends of ours. What is in the pipe stays there only if
-// somebody else has it open.
+// somebody else has it open. Release closes them as well.
 func (p *Pipe) Close() error {
 	var errs []error
 	for _, f := range []*os.File{p.reader, p.keeper} {
@@ -89,5 +88,6 @@ func (p *Pipe) Close() error {
 			errs = append(errs, f.Close())
 		}
 	}
+	p.reader, p.keeper = nil, nil
 	return errors.Join(errs...)
 }
