@@ -27,8 +27,9 @@ func (s *service) logs(options ...string) []string {
 		s.t.Fatalf("logs %v: %v", options, r)
 	}
 	var lines []string
+	time := regexp.MustCompile(`^` + stamp)
 	for line := range strings.Lines(r.stdout) {
-		bare := regexp.MustCompile(`^`+stamp).ReplaceAllString(line, "")
+		bare := time.ReplaceAllString(line, "")
 		if bare == line {
 			s.t.Fatalf("logs %v: no time in %q", options, line)
 		}

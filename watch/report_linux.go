@@ -8,7 +8,7 @@ import (
 
 // quotePatience is how long the report of a failure waits for what the program
 // had to say.
-const quotePatience = time.Second
+const quotePatience = 2 * time.Second
 
 func (u *unit) makeOutput(s *Supervisor) func() error {
 	return func() (err error) {

@@ -243,3 +243,38 @@ func TestSyslogAvailable(t *testing.T) {
 		t.Errorf("syslogAvailable() = %t, but dialling gives %v", got, err)
 	}
 }
+
+// TestOutputToSyslog: each line is a message of the service's; what nobody
+// listens to is counted as lost.
+func TestOutputToSyslog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	s := &outputToSyslog{syslogSink{dial: func() (*syslog.Writer, error) {
+		return syslog.Dial("unixgram", path, syslog.LOG_DAEMON|syslog.LOG_INFO, "lighttpd")
+	}}}
+	lines := [][]byte{[]byte("one"), []byte("two")}
+	if n, err := s.Write(time.Now(), lines); n != 0 || err == nil {
+		t.Errorf("without a syslogd: %d, %v", n, err)
+	}
+	for range 2 {
+		daemon, err := net.ListenPacket("unixgram", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Write(time.Now(), lines); n != 2 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		buf := make([]byte, 256)
+		for _, want := range []string{"one", "two"} {
+			n, _, err := daemon.ReadFrom(buf)
+			if !strings.HasSuffix(string(buf[:n]), fmt.Sprintf(" lighttpd[%d]: %s\n", os.Getpid(), want)) {
+				t.Errorf("got %q, %v", buf[:n], err)
+			}
+		}
+		if err := errors.Join(s.Reopen(), daemon.Close(), os.RemoveAll(path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -25,7 +25,7 @@ func statuses() map[string]control.Status {
 		"daemon": {
 			Name: "lighttpd", State: "running", Since: ago(3*time.Minute + 12*time.Second),
 			MainPID: 124, SupervisorPID: 99, Restarts: 2, RespawnLimit: 5,
-			Follow: "auto", Followed: true, Tracking: "events", Resyncs: 1,
+			Follow: "auto", Followed: true, Tracking: "events", Resyncs: 1, Output: "/var/log/respawner/lighttpd.log",
 			LastExit: &control.Exit{PID: 123, Signal: 9, At: ago(3 * time.Minute)},
 			Processes: []control.Process{
 				{PID: 124, PPID: 99, Role: "main"}, {PID: 130, PPID: 124}, {PID: 131, PPID: 130},
