@@ -54,7 +54,7 @@ func exitCode(err error) int {
 
 // actions are what the commands do, once their options have been validated.
 type actions struct {
-	start, stop, status func(options) error
+	start, stop, status, list, tree, top func(options) error
 }
 
 // newApp is the command line: all options are the app's, because they may
@@ -71,6 +71,9 @@ func newApp(a actions) *cli.App {
 			newCommand("start", "start PROGRAM and watch it; return when it is up", startText, a.start),
 			newCommand("stop", "end PROGRAM, all its processes and its supervisor", stopText, a.stop),
 			newCommand("status", "tell how PROGRAM fares", statusText, a.status),
+			newCommand("list", "tell of all services in a few words each", listText, a.list),
+			newCommand("tree", "show the processes of services as trees", treeText, a.tree),
+			newCommand("top", "watch all services, restart and stop them", topText, a.top),
 		},
 		Action: refuseCommand,
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

@@ -118,7 +118,8 @@ func FuzzArgv(f *testing.F) {
 			}
 			return nil
 		}
-		app := newApp(actions{check, check, check})
+		ignore := func(options) error { return nil }
+		app := newApp(actions{check, check, check, ignore, ignore, ignore})
 		app.Writer, app.ErrWriter = io.Discard, io.Discard
 		if err := run(app, argv); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: more than a line: %v", argv, err)

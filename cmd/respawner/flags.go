@@ -48,7 +48,7 @@ func flags() []cli.Flag {
 		&cli.StringFlag{Name: flagRuntimeDir, EnvVars: []string{"RESPAWNER_RUNTIME_DIR"},
 			Usage: "keep locks and sockets in `DIR` (default: /run/respawner as root,\n\t" +
 				"else $XDG_RUNTIME_DIR/respawner, else /tmp/respawner-UID)"},
-		switchFlag("", flagJSON, "let status print JSON"),
+		switchFlag("", flagJSON, "let status and list print JSON"),
 	}
 }
 

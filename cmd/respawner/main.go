@@ -6,7 +6,7 @@ import (
 )
 
 func main() {
-	err := run(newApp(actions{start: start, stop: stop, status: status}), os.Args[1:])
+	err := run(newApp(actions{start: start, stop: stop, status: status, list: list, tree: tree, top: top}), os.Args[1:])
 	if err != nil && err.Error() != "" {
 		fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error()))
 	}

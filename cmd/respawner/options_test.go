@@ -15,7 +15,7 @@ import (
 // parse gives what a command would have been called with.
 func parse(argv ...string) (got options, err error) {
 	keep := func(o options) error { got = o; return nil }
-	app := newApp(actions{keep, keep, keep})
+	app := newApp(actions{keep, keep, keep, keep, keep, keep})
 	app.Writer, app.ErrWriter = io.Discard, io.Discard
 	err = run(app, argv)
 	return got, err
@@ -96,8 +96,8 @@ func TestOptionsErrors(t *testing.T) {
 		{"status", "no program"},
 		{"start -- x", "no program"},
 		{"start x y", `got "y" too: the program's own arguments go after --`},
-		{"start x --json", "--json belongs to status"},
-		{"stop x --json", "--json belongs to status"},
+		{"start x --json", "--json belongs to status and list"},
+		{"stop x --json", "--json belongs to status and list"},
 		{"start x -n -1", `bad --respawn-limit "-1"`},
 		{"start x -n 1.5", `bad --respawn-limit "1.5"`},
 		{"start x -n 1000000001", `bad --respawn-limit "1000000001"`},
