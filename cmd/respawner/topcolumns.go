@@ -16,10 +16,10 @@ type topColumn struct {
 }
 
 const (
-	minName   = 8
+	minName   = 10
 	maxName   = 24
 	minEvent  = 12
-	sparkWide = 10
+	sparkWide = 8
 )
 
 func topColumns() []topColumn {
@@ -33,7 +33,7 @@ func topColumns() []topColumn {
 		{column{"RESTARTS", true}, 8, 6, func(_ topModel, s topService) cell { return cell{shortRestarts(s.status), plain} }},
 		{column{"CPU%", true}, 5, 2, func(_ topModel, s topService) cell { return cell{percent(s), plain} }},
 		{column{"MEM", true}, 5, 3, func(_ topModel, s topService) cell { return cell{memory(s.usage), plain} }},
-		{column{title: "CPU TREND"}, sparkWide, 8, func(_ topModel, s topService) cell { return cell{sparkline(s.cpu, sparkWide), cyan} }},
+		{column{title: "TREND"}, sparkWide, 8, func(_ topModel, s topService) cell { return cell{sparkline(s.cpu, sparkWide), cyan} }},
 		{column{title: "LAST EVENT"}, minEvent, 7, func(m topModel, s topService) cell { return cell{lastEvent(s, m.now), plain} }},
 	}
 }

@@ -67,11 +67,10 @@ func (m topModel) statusLine() line {
 	case m.wrong:
 		return line{{printable(m.said), red}}
 	}
-	at := m.find(m.selected)
-	if m.said != "" || at < 0 {
-		return line{{printable(m.said), plain}}
+	if at := m.find(m.selected); at >= 0 && m.said == "" {
+		return line{{printable(m.selected), bold}, {"  " + lastEvent(m.services[at], m.now), plain}}
 	}
-	return line{{printable(m.selected), bold}, {": " + lastEvent(m.services[at], m.now), plain}}
+	return line{{printable(m.said), plain}}
 }
 
 // overview is all services: what is above the rows, and the rows.
