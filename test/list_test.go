@@ -125,14 +125,14 @@ func TestListOnTerminal(t *testing.T) {
 	s := newShape(t, "foreground")
 	s.start()
 	list := respawner + " list --runtime-dir " + s.runtime
-	w := newTerminal(t, 40, 10, list+"; echo end")
-	w.shows(`^end`)
-	if text := w.painted(); !strings.Contains(text, "\x1b[32mrunning") || !regexp.MustCompile(`(?m)^shape  running .*\nend`).MatchString(w.screen()) {
+	w := newTerminal(t, 40, 10, list)
+	w.ended()
+	if text := w.painted(); !strings.Contains(text, "\x1b[32mrunning") || !regexp.MustCompile(`(?m)^shape  running .*\ncode=0`).MatchString(w.screen()) {
 		t.Errorf("a terminal shows: %q", text)
 	}
 	for _, none := range []string{"NO_COLOR=1 ", "TERM=dumb "} {
-		w := newTerminal(t, 80, 10, none+list+"; echo end")
-		w.shows(`^end`)
+		w := newTerminal(t, 80, 10, none+list)
+		w.ended()
 		if text := w.painted(); strings.Contains(text, "\x1b[3") || !strings.Contains(text, "running") {
 			t.Errorf("with %sa terminal shows: %q", none, text)
 		}

@@ -3,8 +3,10 @@
 //
 // This package is words and flags in, exit codes out. A command line is put
 // into urfave/cli's order (normalise), validated (newOptions), and handed to
-// one of three actions. start becomes the supervisor: daemonizing lives here,
+// one of the actions. start becomes the supervisor: daemonizing lives here,
 // because the library in watch must not daemonize its host; its log never
-// blocks it (newLogger). stop and status are clients of the supervisor by way
-// of watch/control; what status shows is drawn by render.
+// blocks it (newLogger). The others are clients of the supervisor by way of
+// watch/control. What they show is lines of cells, which a display draws with
+// or without colours; top is a pure model that takes in what happens, between
+// a room that learns it (topWatch) and one that has the terminal (screen).
 package main

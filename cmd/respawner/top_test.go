@@ -50,6 +50,7 @@ func screens() map[string][]any {
 		"scrolled": then(sizeMsg{80, 6}, keyMsg("j"), keyMsg("t"), forest, keyMsg("pgdown")),
 		"back":     then(keyMsg("j"), keyMsg("t"), forest, keyMsg("q")),
 		"gone":     then(keyMsg("end"), sampleMsg{renderNow.Add(time.Minute), zoo()[:3], nil}),
+		"exited":   then(eventMsg{"broken", control.Event{What: "exited", PID: 9, Exit: &control.Exit{PID: 9, Code: 1}, Time: renderNow}}),
 		"changed": then(statusMsg{renderNow.Add(time.Hour), &control.Status{Name: "broken", State: "starting"}},
 			sampleAt(10)),
 	}

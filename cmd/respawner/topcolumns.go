@@ -139,9 +139,14 @@ func lastEvent(s topService, now time.Time) string {
 	if s.last.What == "" {
 		return printable(lastWords(s.status, now))
 	}
-	text := oneWord(span(now.Sub(s.last.Time))) + " " + s.last.What
-	if s.last.Text != "" {
-		text += ": " + s.last.Text
+	text := oneWord(span(now.Sub(s.last.Time))) + " "
+	switch ev := s.last; {
+	case ev.Exit != nil:
+		text += fmt.Sprintf("pid %d %s", ev.PID, describeEnd(ev.Exit))
+	case ev.Text != "":
+		text += ev.What + ": " + ev.Text
+	default:
+		text += ev.What
 	}
 	return printable(text)
 }

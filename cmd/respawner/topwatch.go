@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"respawner/watch/control"
+	"respawner/watch/service"
 )
 
 const (
@@ -132,7 +133,13 @@ func (w *topWatch) listen(ctx context.Context, s *control.Status) {
 // showsInTop tells whether an event changes what top shows: births and the
 // deaths of ordinary processes can come by the thousand.
 func showsInTop(ev control.Event) bool {
-	return ev.What != "forked" && ev.What != "execed" && (ev.What != "exited" || ev.Role != "")
+	switch service.What(ev.What) {
+	case service.NoteForked, service.NoteExeced:
+		return false
+	case service.NoteExited:
+		return ev.Role != ""
+	}
+	return true
 }
 
 // do carries out what top wants done. It may take its time.
