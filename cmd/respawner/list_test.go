@@ -75,3 +75,22 @@ func TestRenderInColour(t *testing.T) {
 	}
 	golden(t, filepath.Join("testdata", "status-daemon-colour.txt"), out.String())
 }
+
+// TestOptionsOfAll: list and top are about all services, tree may be.
+func TestOptionsOfAll(t *testing.T) {
+	for in, want := range map[string]options{
+		"list": {}, "top": {}, "tree": {}, "list --json": {JSON: true}, "tree ./a b": {Name: "a", Names: []string{"a", "b"}},
+	} {
+		got, err := parse(words(in)...)
+		if err != nil || got.JSON != want.JSON || got.Name != want.Name || !slices.Equal(got.Names, want.Names) {
+			t.Errorf("%s: %+v, %v", in, got, err)
+		}
+	}
+	for in, want := range map[string]string{
+		"list x": "status or tree NAME shows one", "top --name x": "takes no name", "top --json": "--json belongs to", "tree a/../..": "bad service name",
+	} {
+		if _, err := parse(words(in)...); exitCode(err) != exitUsage || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", in, err, want)
+		}
+	}
+}

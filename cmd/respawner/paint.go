@@ -70,7 +70,10 @@ func (d display) paint(c cell) string {
 
 // cut shortens a text to width columns.
 func cut(text string, width int) string {
-	return displaywidth.TruncateString(text, max(width, 0), "…")
+	if width <= 0 {
+		return ""
+	}
+	return displaywidth.TruncateString(text, width, "…")
 }
 
 // pad brings a text to width columns, blanks on the right or, for numbers, on
