@@ -54,7 +54,7 @@ help: ## this list
 # What the tests need beside Go. Only root can install it; tests that miss
 # something skip, unless RESPAWNER_REQUIRE=all. While packages are installed, a
 # policy-rc.d keeps their daemons from being started.
-PACKAGES = lighttpd curl busybox gcc libc6-dev util-linux \
+PACKAGES = lighttpd curl busybox gcc libc6-dev util-linux tmux \
 	$(if $(shell command -v go),,golang-go ca-certificates)
 
 .PHONY: deps

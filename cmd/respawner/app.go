@@ -56,7 +56,7 @@ func exitCode(err error) int {
 
 // actions are what the commands do, once their options have been validated.
 type actions struct {
-	start, stop, status, adopt, upgrade, logs, reopen func(options) error
+	start, stop, status, adopt, upgrade, logs, reopen, list, tree, top func(options) error
 }
 
 // newApp is the command line: all options are the app's, because they may
@@ -77,6 +77,9 @@ func newApp(a actions) *cli.App {
 			newCommand("upgrade", "have the supervisor of PROGRAM go on as the respawner installed now", upgradeText, a.upgrade),
 			newCommand("logs", "print what PROGRAM has written", logsText, a.logs),
 			newCommand("reopen", "have log files opened anew, after they were moved", reopenText, a.reopen),
+			newCommand("list", "tell of all services in a few words each", listText, a.list),
+			newCommand("tree", "show the processes of services as trees", treeText, a.tree),
+			newCommand("top", "watch all services, restart and stop them", topText, a.top),
 		},
 		Action: refuseCommand,
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

@@ -6,7 +6,9 @@
 // one of the actions. start becomes the supervisor: daemonizing lives here,
 // because the library in watch must not daemonize its host; its log never
 // blocks it (newLogger), and what the program writes is kept in files that
-// rotate (outputFile), which logs reads (history, follow). stop, status and
-// reopen are clients of the supervisor by way of watch/control; what status
-// shows is drawn by render.
+// rotate (outputFile), which logs reads (history, follow). The others are
+// clients of the supervisor by way of watch/control. What they show is lines of
+// cells, which a display draws with or without colours; top is a pure model
+// that takes in what happens, between a room that learns it (topWatch) and one
+// that has the terminal (screen).
 package main

@@ -64,6 +64,7 @@ func flags() []cli.Flag {
 		switchFlag("f", flagFollowLog, "let logs print what is to come as well"),
 		valueFlag("", flagLines, "", "let logs print the last `NUM` lines, or all (-n, with logs)"),
 		valueFlag("", flagSince, "", "let logs print the lines since `WHEN`: 10m, \"2026-11-23 22:00\", RFC 3339"),
+		switchFlag("", flagJSON, "let status and list print JSON"),
 	}
 }
 

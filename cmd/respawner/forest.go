@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"unicode/utf8"
 
 	"respawner/watch/control"
@@ -9,8 +8,8 @@ import (
 
 // forestRow is one process of the tree, in front of its command line.
 type forestRow struct {
-	pid  int
-	head string // pid, role and branches
+	control.Process
+	branch string
 }
 
 // maxIndent keeps very deep trees from running out of the line: what is deeper
@@ -34,8 +33,6 @@ func forestRows(processes []control.Process) []forestRow {
 			roots = append(roots, p)
 		}
 		seen[p.PID] = true
-		f.pidWidth = max(f.pidWidth, len(fmt.Sprint(p.PID)))
-		f.roleWidth = max(f.roleWidth, len(p.Role))
 	}
 	for _, root := range roots {
 		f.draw(root, "", "")
@@ -45,16 +42,13 @@ func forestRows(processes []control.Process) []forestRow {
 
 // forest is a drawing in progress.
 type forest struct {
-	children  map[int][]control.Process
-	pidWidth  int
-	roleWidth int
-	rows      []forestRow
+	children map[int][]control.Process
+	rows     []forestRow
 }
 
 // draw adds p, behind branch, and all below it, behind indent.
 func (f *forest) draw(p control.Process, branch, indent string) {
-	head := fmt.Sprintf("%*d  %-*s  %s", f.pidWidth, p.PID, f.roleWidth, p.Role, branch)
-	f.rows = append(f.rows, forestRow{p.PID, head})
+	f.rows = append(f.rows, forestRow{p, branch})
 	children := f.children[p.PID]
 	for i, child := range children {
 		branch, below := "├─ ", indent+"│  "

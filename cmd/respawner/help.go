@@ -83,3 +83,28 @@ One that can't take over is not exec'ed.
 
 Exit code: 0 it did; 2 wrong usage, 1 any other failure: the supervisor goes on
 as it was.`
+const listText = `respawner [options] list [--json]
+
+Shows all services of the runtime directory, a line each; with --json an array
+of what status --json prints. Columns are two blanks apart; none is empty.
+
+Exit code: 0, whatever runs or not; 2 wrong usage, 1 any other failure.`
+
+const treeText = `respawner [options] tree [NAME...]
+
+Shows the processes of the services, of all when none is named, with their
+age, processor time, resident memory and command line.
+
+Exit code: 0, whatever runs or not; 2 wrong usage, 1 one could not be asked.`
+
+const topText = `respawner [options] top
+
+Shows all services of the runtime directory and what they use, until q is
+pressed. Arrows or j and k select one; enter or t shows its processes, r
+restarts it, s stops it.
+
+CPU% is of one processor. MEM is the proportional set size of all processes,
+in which shared memory counts once; where the kernel tells only the resident
+size of some, in which it counts for each, an upper bound as in <12M.
+
+Exit code: 0, 2 wrong usage, 1 any other failure.`

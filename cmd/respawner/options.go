@@ -117,8 +117,8 @@ func (o *options) readOperands(c *cli.Context) error {
 	if c.Command.Name == "start" {
 		return o.readProgram(operands)
 	}
-	if o.JSON && c.Command.Name != "status" {
-		return usagef("--json belongs to status: %s prints no JSON", c.Command.Name)
+	if o.JSON && c.Command.Name != "status" && c.Command.Name != "list" {
+		return usagef("--json belongs to status and list: %s prints no JSON", c.Command.Name)
 	}
 	if c.Command.Name == "logs" && len(operands) > 1 {
 		return usagef("one log at a time, but got %q too", operands[1])
@@ -133,7 +133,7 @@ func (o *options) readOperands(c *cli.Context) error {
 func (o *options) readProgram(operands []string) error {
 	switch {
 	case o.JSON:
-		return usagef("--json belongs to status: start prints no JSON")
+		return usagef("--json belongs to status and list: start prints no JSON")
 	case len(operands) == 0 || operands[0] == "":
 		return usagef("no program: write respawner start PROGRAM [-- ARGS...]")
 	case len(operands) > 1:
@@ -160,8 +160,14 @@ func (o *options) readName(c *cli.Context) error {
 		}
 		o.Names = []string{c.String(flagName)}
 	}
-	if len(o.Names) == 0 {
-		return usagef("no program: write respawner %s NAME...", c.Command.Name)
+	command := c.Command.Name
+	switch {
+	case len(o.Names) > 0 && (command == "list" || command == "top"):
+		return usagef("%s shows all services, so it takes no name: status or tree NAME shows one", command)
+	case len(o.Names) == 0 && slices.Contains([]string{"list", "tree", "top"}, command):
+		return nil
+	case len(o.Names) == 0:
+		return usagef("no program: write respawner %s NAME...", command)
 	}
 	for _, name := range o.Names {
 		if why := nameFault(name); why != "" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"time"
@@ -9,7 +8,8 @@ import (
 	"respawner/watch/control"
 )
 
-// lineWidth is where command lines are cut.
+// lineWidth is where lines of the tree are cut when they don't go to a
+// terminal.
 const lineWidth = 100
 
 // The states in which a service does its work: supervised, and without.
@@ -20,47 +20,65 @@ const (
 
 // render writes what `respawner status` shows of a service. Its first line is
 // the seed's, for scripts; cmdline gives a process's command line.
-func render(w io.Writer, s control.Status, now time.Time, cmdline func(pid int) string) error {
-	out := bufio.NewWriter(w)
-	how := "is not running"
+func render(w io.Writer, d display, s control.Status, now time.Time, cmdline func(pid int) string) error {
+	verdict := "is not running"
 	switch s.State {
 	case stateRunning:
-		how = "is running"
+		verdict = "is running"
 	case stateOrphaned:
-		how = "is running, but nobody supervises it"
+		verdict = "is running, but nobody supervises it"
 	}
-	fmt.Fprintf(out, "%q process %s\n", s.Name, how)
+	// Of these lines each word matters: a terminal may wrap them.
+	facing := display{colour: d.colour}
+	out := facing.draw(line{{fmt.Sprintf("%q process ", s.Name), plain}, {verdict, stateStyle(s.State)}}) + "\n"
 	for _, f := range facts(s, now) {
 		if f.value != "" {
-			fmt.Fprintf(out, "  %-11s %s\n", f.name, printable(f.value))
+			out += facing.draw(line{{fmt.Sprintf("  %-11s ", f.name), dim}, {printable(f.value), f.style}}) + "\n"
 		}
 	}
-	for _, row := range forestRows(s.Processes) {
-		fmt.Fprintf(out, "    %s\n", cut(row.head+printable(cmdline(row.pid)), lineWidth-4))
+	if d.width == 0 {
+		d.width = lineWidth
 	}
-	if err := out.Flush(); err != nil {
+	out += d.drawAll(statusTree(s.Processes, cmdline))
+	if _, err := io.WriteString(w, out); err != nil {
 		return fmt.Errorf("print status: %w", err)
 	}
 	return nil
 }
 
+// statusTree is the forest below the facts.
+func statusTree(processes []control.Process, cmdline func(pid int) string) []line {
+	var rows []line
+	for _, row := range forestRows(processes) {
+		rows = append(rows, line{{fmt.Sprint(row.PID), plain}, {row.Role, cyan}, {row.branch + printable(cmdline(row.PID)), plain}})
+	}
+	lines := table([]column{{right: true}, {}, {}}, rows)
+	for i := range lines {
+		lines[i] = append(line{{"    ", plain}}, lines[i]...)
+	}
+	return lines
+}
+
 // fact is one line of status; it is left out when its value is empty.
-type fact struct{ name, value string }
+type fact struct {
+	name, value string
+	style       style
+}
 
 func facts(s control.Status, now time.Time) []fact {
 	return []fact{
-		{"state", describeState(s, now)},
-		{"message", s.Message},
-		{"main pid", describePID(s.MainPID)},
-		{"supervisor", describePID(s.SupervisorPID)},
-		{"restarts", describeRestarts(s)},
-		{"last exit", describeExit(s.LastExit, now)},
-		{"follow", describeFollow(s)},
-		{"tracking", describeTracking(s)},
-		{"output", s.Output},
-		{"lost events", nonZero(s.LostEvents)},
-		{"resyncs", nonZero(s.Resyncs)},
-		{"processes", nonZero(len(s.Processes))},
+		{"state", describeState(s, now), stateStyle(s.State)},
+		{"message", s.Message, bold},
+		{"main pid", describePID(s.MainPID), plain},
+		{"supervisor", describePID(s.SupervisorPID), plain},
+		{"restarts", describeRestarts(s), plain},
+		{"last exit", describeExit(s.LastExit, now), plain},
+		{"follow", describeFollow(s), plain},
+		{"tracking", describeTracking(s), plain},
+		{"output", s.Output, plain},
+		{"lost events", nonZero(s.LostEvents), plain},
+		{"resyncs", nonZero(s.Resyncs), plain},
+		{"processes", nonZero(len(s.Processes)), plain},
 	}
 }
 
@@ -73,14 +91,6 @@ func describeState(s control.Status, now time.Time) string {
 		text += ", next start in " + describeWait(s.NextStart.Sub(now))
 	}
 	return text
-}
-
-// describeWait is finer than span, since most waits are short.
-func describeWait(d time.Duration) string {
-	if d >= time.Minute {
-		return span(d)
-	}
-	return fmt.Sprintf("%.1fs", max(0, d).Seconds())
 }
 
 func describePID(pid int) string {
@@ -101,14 +111,17 @@ func describeExit(e *control.Exit, now time.Time) string {
 	if e == nil {
 		return "none"
 	}
-	how := "ended, nobody knows how"
+	return fmt.Sprintf("pid %d %s, %s ago", e.PID, describeEnd(e), span(now.Sub(e.At)))
+}
+
+func describeEnd(e *control.Exit) string {
 	switch {
 	case e.Signal > 0:
-		how = "killed by signal " + signalName(e.Signal)
+		return "killed by signal " + signalName(e.Signal)
 	case e.Code >= 0:
-		how = fmt.Sprintf("exited, status %d", e.Code)
+		return fmt.Sprintf("exited, status %d", e.Code)
 	}
-	return fmt.Sprintf("pid %d %s, %s ago", e.PID, how, span(now.Sub(e.At)))
+	return "ended, nobody knows how"
 }
 
 func describeFollow(s control.Status) string {
@@ -135,31 +148,6 @@ func nonZero(n int) string {
 		return ""
 	}
 	return fmt.Sprint(n)
-}
-
-// span is a duration in its two largest units; clocks may jump, so that one
-// below zero is nothing.
-func span(d time.Duration) string {
-	const day = 24 * time.Hour
-	d = max(0, d)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%dm %ds", d/time.Minute, d%time.Minute/time.Second)
-	case d < day:
-		return fmt.Sprintf("%dh %dm", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%dd %dh", d/day, d%day/time.Hour)
-}
-
-// cut shortens a line to width characters.
-func cut(line string, width int) string {
-	runes := []rune(line)
-	if len(runes) <= width {
-		return line
-	}
-	return string(runes[:width-1]) + "…"
 }
 
 // LSB's exit codes for status.

@@ -72,7 +72,7 @@ func TestRender(t *testing.T) {
 	for name, status := range statuses() {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			if err := render(&out, status, renderNow, fakeCmdline); err != nil {
+			if err := render(&out, display{}, status, renderNow, fakeCmdline); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, filepath.Join("testdata", "status-"+name+".txt"), out.String())
@@ -103,7 +103,7 @@ func TestDeepForest(t *testing.T) {
 		s.Processes = append(s.Processes, control.Process{PID: pid + 2, PPID: pid + 1})
 	}
 	var out strings.Builder
-	if err := render(&out, s, renderNow, func(int) string { return "deep" }); err != nil {
+	if err := render(&out, display{}, s, renderNow, func(int) string { return "deep" }); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(out.String(), "deep\n"); n != len(s.Processes) {

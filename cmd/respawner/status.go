@@ -43,9 +43,7 @@ func statusOne(dir *control.Dir, o options, name string) (*control.Status, int) 
 		var err error
 		if s, presence, err = dir.Status(name); err != nil {
 			fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error()))
-			s = control.Unsupervised(name)
-			s.State, s.Message = "unknown", err.Error()
-			return s, lsbUnknown
+			return unknown(name, err), lsbUnknown
 		}
 	}
 	if presence == control.Stale {
@@ -92,7 +90,7 @@ func printText(w io.Writer, all []*control.Status) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		if err := render(w, *s, time.Now(), cmdline); err != nil {
+		if err := render(w, displayOf(os.Stdout), *s, time.Now(), cmdline); err != nil {
 			return err
 		}
 	}

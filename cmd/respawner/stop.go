@@ -24,30 +24,35 @@ func stop(o options) error {
 	}
 	var errs []error
 	for _, name := range o.Names {
-		errs = append(errs, stopOne(ctx, dir, o, name))
+		said, err := stopOne(ctx, dir, o, name)
+		if said != "" {
+			fmt.Println(said)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-func stopOne(ctx context.Context, dir *control.Dir, o options, name string) error {
+// stopOne ends a service, and says what came of it.
+func stopOne(ctx context.Context, dir *control.Dir, o options, name string) (string, error) {
 	presence := control.Absent
 	var err error
 	if dir != nil {
 		_, presence, err = dir.Stop(ctx, name)
 	}
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%s is still being stopped: no longer waiting for that", name)
+		return "", fmt.Errorf("%s is still being stopped: no longer waiting for that", name)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	switch presence {
 	case control.Held:
-		fmt.Printf("%s was stopped\n", name)
+		return name + " was stopped", nil
 	case control.Stale:
 		err = finish(dir, o, name)
 	default:
 		fmt.Printf("%s is not running\n", name)
 	}
-	return err
+	return name + " is not running", nil
 }

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clipperhouse/displaywidth"
+
+	"respawner/watch/control"
+)
+
+// sampleAt is a sample of the zoo, n ticks after the first.
+func sampleAt(n int) sampleMsg {
+	used := map[string]usage{
+		"lighttpd": {cpu: float64(n * n), memory: 12345678}, "old": {cpu: 0.4, memory: 3 << 30, atMost: true},
+	}
+	return sampleMsg{renderNow.Add(time.Duration(n) * topTick), zoo(), used}
+}
+
+// screens are what a user sees after some messages; each is rendered into the
+// golden file that bears its name.
+func screens() map[string][]any {
+	size := sizeMsg{80, 24}
+	begun := []any{size, sampleAt(0), sampleAt(1), sampleAt(5), sampleAt(9),
+		eventMsg{"lighttpd", control.Event{What: "running", Time: renderNow}},
+		eventMsg{"single.sh", control.Event{What: "crashed", Text: "exited,\x1b status 1", Time: renderNow}}}
+	then := func(msgs ...any) []any { return append(slices.Clone(begun), msgs...) }
+	forest := forestMsg{"lighttpd", treeLines(zoo()[1], time.Hour, func(int) procInfo { return procInfo{Born: time.Minute} }, fakeCmdline)}
+	return map[string][]any{
+		"first":    {size, sampleAt(0)},
+		"nothing":  {size, sampleMsg{asked: renderNow}},
+		"begun":    begun,
+		"selected": then(keyMsg("down")),
+		"wide":     then(sizeMsg{140, 12}, keyMsg("j")),
+		"narrow":   then(sizeMsg{40, 10}, keyMsg("end")),
+		"tiny":     then(sizeMsg{12, 3}, keyMsg("j"), keyMsg("j")),
+		"speck":    then(sizeMsg{1, 1}),
+		"short":    then(sizeMsg{80, 7}, keyMsg("G")),
+		"ending":   then(keyMsg("j"), keyMsg("s")),
+		"stopping": then(keyMsg("j"), keyMsg("s"), keyMsg("y")),
+		"goes-on":  then(keyMsg("j"), keyMsg("s"), keyMsg("n")),
+		"refused":  then(keyMsg("r"), outcomeMsg{err: errors.New("broken has no supervisor\a")}),
+		"tree":     then(keyMsg("j"), keyMsg("enter"), forest),
+		"scrolled": then(sizeMsg{80, 6}, keyMsg("j"), keyMsg("t"), forest, keyMsg("pgdown")),
+		"back":     then(keyMsg("j"), keyMsg("t"), forest, keyMsg("q")),
+		"gone":     then(keyMsg("end"), sampleMsg{renderNow.Add(time.Minute), zoo()[:3], nil}),
+		"exited":   then(eventMsg{"broken", control.Event{What: "exited", PID: 9, Exit: &control.Exit{PID: 9, Code: 1}, Time: renderNow}}),
+		"changed": then(statusMsg{renderNow.Add(time.Hour), &control.Status{Name: "broken", State: "starting"}},
+			sampleAt(10)),
+	}
+}
+
+func play(msgs []any) (m topModel) {
+	m = topModel{where: "/run/respawner"}
+	for _, msg := range msgs {
+		m, _ = m.update(msg)
+	}
+	return m
+}
+
+func TestTopScreens(t *testing.T) {
+	for name, msgs := range screens() {
+		t.Run(name, func(t *testing.T) {
+			m := play(msgs)
+			golden(t, filepath.Join("testdata", "top-"+name+".txt"), display{width: m.width}.drawAll(m.view()))
+		})
+	}
+}
+
+// TestTopFits: whatever the size of the terminal, the screen is as large.
+func TestTopFits(t *testing.T) {
+	for name, msgs := range screens() {
+		m := play(msgs)
+		for m.width = 1; m.width < 150; m.width += 7 {
+			for m.height = 1; m.height < 30; m.height++ {
+				lines := m.view()
+				if len(lines) != m.height {
+					t.Fatalf("%s at %dx%d: %d lines", name, m.width, m.height, len(lines))
+				}
+				for _, l := range lines {
+					drawn := display{width: m.width}.draw(l)
+					if wide := displaywidth.String(drawn); wide > m.width || strings.ContainsAny(drawn, "\x1b\a\n") {
+						t.Fatalf("%s at %dx%d: %d columns: %q", name, m.width, m.height, wide, drawn)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestTopSelectedIsShown: the mark is on the screen, wherever one goes.
+func TestTopSelectedIsShown(t *testing.T) {
+	m := play(screens()["begun"])
+	for m.height = 1; m.height < 12; m.height++ {
+		for _, key := range strings.Fields("down down end up pgup home pgdown") {
+			m, _ = m.update(keyMsg(key))
+			shown := display{width: m.width}.drawAll(m.view())
+			if !strings.Contains(shown, "> "+m.selected[:2]) {
+				t.Errorf("%d lines, after %s: %s is not there:\n%s", m.height, key, m.selected, shown)
+			}
+		}
+	}
+}
+
+// TestTopDoes: what keys have done, on the second of the services.
+func TestTopDoes(t *testing.T) {
+	for keys, want := range map[string][]topDo{
+		"r":       {{doRestart, "lighttpd"}},
+		"s":       nil,
+		"s y":     {{doStop, "lighttpd"}},
+		"s n":     nil,
+		"s q":     nil,
+		"s enter": nil,
+		"t":       {{doTree, "lighttpd"}},
+		"t q":     nil,
+		"t q q":   {{doQuit, ""}},
+		"t r":     nil,
+		"t s":     nil,
+		"q":       {{doQuit, ""}},
+		"ctrl-c":  {{doQuit, ""}},
+		"x":       nil,
+	} {
+		m := play(append(screens()["begun"], keyMsg("j")))
+		var got []topDo
+		for key := range strings.FieldsSeq(keys) {
+			m, got = m.update(keyMsg(key))
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", keys, got, want)
+		}
+	}
+	m, _ := topModel{}.update(keyMsg("r"))
+	if _, got := m.update(keyMsg("s")); got != nil {
+		t.Errorf("without a service: %v", got)
+	}
+}
+
+// TestTopTreeIsRenewed: with each sample.
+func TestTopTreeIsRenewed(t *testing.T) {
+	m := play(screens()["tree"])
+	if _, got := m.update(sampleAt(11)); !reflect.DeepEqual(got, []topDo{{doTree, "lighttpd"}}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestSparkline(t *testing.T) {
+	for want, samples := range map[string][]float64{
+		"    ":  nil,
+		"   ▁":  {0},
+		"  ▁▅":  {0, 5},
+		" ▁▅█":  {0, 50, 100},
+		"▁▁▁█":  {99, 0, 0, 0, 400},
+		"▁▁▁▁▁": {-1, 0, 0, 0, 0.1},
+	} {
+		if got := sparkline(samples, len([]rune(want))); got != want {
+			t.Errorf("%v: %q, want %q", samples, got, want)
+		}
+	}
+}
+
+func TestParseKeys(t *testing.T) {
+	for sent, want := range map[string]string{
+		"j": "[j]", "qs": "[q s]", "\x1b[A\x1b[B": "[up down]", "\x1bOAx": "[up x]", "\x1b": "[esc]", "\r": "[enter]",
+		"\x1b[5~\x1b[6~": "[pgup pgdown]", "\x03": "[ctrl-c]", "\x1b[1;5Cq": "[q]", "\x1b[": "[]", "\x1bO": "[esc O]",
+		"é\xff\x00": "[]", "": "[]",
+	} {
+		if got := fmt.Sprint(parseKeys(sent)); got != want {
+			t.Errorf("%q: %s, want %s", sent, got, want)
+		}
+	}
+}
+
+func FuzzParseKeys(f *testing.F) {
+	f.Add("\x1b[A\x1bO\x1b[1;2")
+	f.Fuzz(func(t *testing.T, sent string) {
+		m := play(screens()["begun"])
+		for _, key := range parseKeys(sent) {
+			m, _ = m.update(keyMsg(key))
+		}
+		if got := len(m.view()); got != m.height {
+			t.Errorf("%d lines", got)
+		}
+	})
+}

@@ -1,0 +1,117 @@
+package main
+
+import "fmt"
+
+// view is the screen: as many lines as it has, or less. On a small one the
+// services matter more than what is around them.
+func (m topModel) view() []line {
+	head, body := m.overview()
+	if m.tree != "" {
+		head, body = m.treeView()
+	}
+	rows := m.rows()
+	screen := append([]line{}, head[len(head)-m.above():]...)
+	for i := range rows {
+		var l line
+		if i < len(body) {
+			l = body[i]
+		}
+		screen = append(screen, l)
+	}
+	if m.height >= 3 {
+		screen = append(screen, m.statusLine())
+	}
+	if m.height >= 6 {
+		screen = append(screen, line{{pad(m.keys(), m.width, false), inverse}})
+	}
+	return screen
+}
+
+// above is how many lines there is room for above the rows: the titles, and
+// then the summary.
+func (m topModel) above() int {
+	switch {
+	case m.height >= 5:
+		return 2
+	case m.height >= 4:
+		return 1
+	}
+	return 0
+}
+
+// rows is how many rows there is room for: a line at least.
+func (m topModel) rows() int {
+	below := 0
+	if m.height >= 3 {
+		below++
+	}
+	if m.height >= 6 {
+		below++
+	}
+	return max(m.height-m.above()-below, 1)
+}
+
+func (m topModel) keys() string {
+	if m.tree != "" {
+		return "↑↓ scroll  q back"
+	}
+	return "↑↓ select  r restart  s stop  t tree  q quit"
+}
+
+// statusLine asks, says what came of the last command, or else tells in full
+// what last happened to the service that is selected.
+func (m topModel) statusLine() line {
+	switch {
+	case m.ending != "":
+		return line{{"end " + printable(m.ending) + " and all its processes? y/n", yellow}}
+	case m.wrong:
+		return line{{printable(m.said), red}}
+	}
+	if at := m.find(m.selected); at >= 0 && m.said == "" {
+		return line{{printable(m.selected), bold}, {"  " + lastEvent(m.services[at], m.now), plain}}
+	}
+	return line{{printable(m.said), plain}}
+}
+
+// overview is all services: what is above the rows, and the rows.
+func (m topModel) overview() (head, body []line) {
+	columns := m.columns()
+	head = []line{m.summary(), titles(columns)}
+	at := m.find(m.selected)
+	first := min(max(at-m.rows()+1, 0), max(len(m.services)-m.rows(), 0))
+	for i := first; i < len(m.services) && i < first+m.rows(); i++ {
+		body = append(body, m.row(columns, m.services[i], i == at))
+	}
+	if len(m.services) == 0 {
+		body = []line{{{"  no services yet", dim}}}
+	}
+	return head, body
+}
+
+// summary is the first line: where, how many, when.
+func (m topModel) summary() line {
+	count := map[string]int{}
+	for _, s := range m.services {
+		count[s.status.State]++
+	}
+	l := line{{printable(m.where), bold}, {fmt.Sprintf("  %d services", len(m.services)), plain}}
+	for _, state := range []string{stateRunning, "starting", "stopping", "backoff", "failed", stateUnknown, "stopped"} {
+		if n := count[state]; n > 0 {
+			l = append(l, cell{", ", plain}, cell{fmt.Sprintf("%d %s", n, state), stateStyle(state)})
+		}
+	}
+	return l
+}
+
+// treeView is the tree of one service.
+func (m topModel) treeView() (head, body []line) {
+	title := line{{printable(m.tree), bold}, {"  is gone", dim}}
+	if i := m.find(m.tree); i >= 0 {
+		title = treeTitle(m.services[i].status, m.now)
+	}
+	titles := line{}
+	if len(m.forest) > 0 {
+		titles, body = m.forest[0], m.forest[1:]
+	}
+	return []line{title, titles}, body[min(m.scroll, len(body)):]
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"respawner/watch/control"
+)
+
+// tree shows the forests of services, of all when none is named.
+func tree(o options) error {
+	dir, err := openRuntimeDir(o.RuntimeDir)
+	if err != nil {
+		return err
+	}
+	names := o.Names
+	if len(names) == 0 {
+		if names, err = serviceNames(dir); err != nil {
+			return err
+		}
+	}
+	var lines []line
+	var silent error
+	for i, s := range askAll(dir, names, glance) {
+		if s.State == stateUnknown {
+			silent = errors.Join(silent, errors.New(s.Message))
+		}
+		if i > 0 {
+			lines = append(lines, line{})
+		}
+		lines = append(lines, treeTitle(s, time.Now()))
+		lines = append(lines, treeLines(s, sinceBoot(), readProcInfo, cmdline)...)
+	}
+	_, err = fmt.Print(displayOf(os.Stdout).drawAll(lines))
+	return errors.Join(silent, err)
+}
+
+// treeTitle is the line above a service's processes.
+func treeTitle(s *control.Status, now time.Time) line {
+	title := line{{printable(s.Name), bold}, {gap, plain}, {printable(s.State), stateStyle(s.State)}}
+	if !s.Since.IsZero() {
+		title = append(title, cell{" for " + span(now.Sub(s.Since)), plain})
+	}
+	return title
+}
+
+func treeColumns() []column {
+	return []column{{"PID", true}, {title: "ROLE"}, {"AGE", true}, {"CPU", true}, {"RSS", true}, {title: "COMMAND"}}
+}
+
+// treeLines draws a service's forest; what it does not have of the supervisor
+// it asks of /proc. Without processes there are no lines.
+func treeLines(s *control.Status, now time.Duration, info func(pid int) procInfo, command func(pid int) string) []line {
+	var rows []line
+	for _, row := range forestRows(s.Processes) {
+		rows = append(rows, treeRow(row, now, info(row.PID), command(row.PID)))
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return titled(treeColumns(), rows)
+}
+
+func treeRow(row forestRow, now time.Duration, p procInfo, command string) line {
+	age, cpu, rss := "-", "-", "-"
+	if p.Born > 0 {
+		age, cpu, rss = oneWord(span(now-p.Born)), cpuTime(p.CPU), size(p.RSS)
+	}
+	look := plain
+	if row.Role == "main" {
+		look = bold
+	}
+	return line{{fmt.Sprint(row.PID), look}, {orDash(printable(row.Role)), cyan}, {age, plain}, {cpu, plain}, {rss, plain},
+		{row.branch + printable(command), look}}
+}
