@@ -18,7 +18,8 @@ type wait struct {
 
 // The operations of peers that wait.
 const (
-	waitStopped = "stopped" // until nobody is left
+	waitEnded   = "ended"   // until nobody is left
+	waitStopped = "stopped" // until that is for good
 	waitRunning = "running" // until it is up
 	waitAnew    = "anew"    // until it is up anew
 	waitEvents  = "events"  // for each event, without end
@@ -36,7 +37,7 @@ func (p *peer) answer(line []byte) error {
 	v := p.server
 	switch req.Op {
 	case control.OpStop:
-		return p.await(waitStopped, service.Stop{})
+		return p.await(waitEnded, service.Stop{})
 	case control.OpRestart:
 		return p.await(waitAnew, service.Restart{})
 	case control.OpWait:
@@ -66,7 +67,7 @@ func (p *peer) sendStatus() error {
 func (p *peer) await(what string, ev service.Event) error {
 	v := p.server
 	state := v.u.machine.State()
-	if waiting := v.waiting(); waiting >= maxWaiting && what != waitStopped {
+	if waiting := v.waiting(); waiting >= maxWaiting && what != waitEnded {
 		return p.refuse(control.CodeBusy, fmt.Errorf("%d clients wait for this service already", waiting))
 	}
 	if what == waitAnew && (state == service.Stopping || v.u.outcome != nil) {
@@ -103,6 +104,10 @@ func (p *peer) look() error {
 	case "", waitEvents:
 		return nil
 	case waitStopped:
+		if over {
+			return p.done()
+		}
+	case waitEnded:
 		if over || anew && state != service.Stopping {
 			return p.done()
 		}

@@ -6,9 +6,12 @@ import (
 )
 
 func main() {
-	err := run(newApp(actions{start: start, stop: stop, status: status}), os.Args[1:])
+	err := run(newApp(commands()), os.Args[1:])
 	if err != nil && err.Error() != "" {
-		fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error()))
+		complain(err)
 	}
 	os.Exit(exitCode(err))
 }
+
+// complain says on stderr what went wrong.
+func complain(err error) { fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error())) }

@@ -94,14 +94,7 @@ func describeExit(e *control.Exit, now time.Time) string {
 	if e == nil {
 		return "none"
 	}
-	how := "ended, nobody knows how"
-	switch {
-	case e.Signal > 0:
-		how = "killed by signal " + signalName(e.Signal)
-	case e.Code >= 0:
-		how = fmt.Sprintf("exited, status %d", e.Code)
-	}
-	return fmt.Sprintf("pid %d %s, %s ago", e.PID, how, span(now.Sub(e.At)))
+	return fmt.Sprintf("pid %d %s, %s ago", e.PID, howEnded(*e), span(now.Sub(e.At)))
 }
 
 func describeFollow(s control.Status) string {

@@ -6,52 +6,45 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"respawner/watch/control"
 )
 
-// stop ends services, one after the other. That one does not run is no error.
+// stop ends services, all at once. That one does not run is no error.
 func stop(o options) error {
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer cancel()
-	dir, err := control.OpenDir(o.RuntimeDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		dir, err = nil, nil
-	}
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, name := range o.Names {
-		errs = append(errs, stopOne(ctx, dir, o, name))
-	}
-	return errors.Join(errs...)
+	progress := newProgress()
+	defer progress.end()
+	return o.each(func(ctx context.Context, dir *control.Dir, name string) result {
+		if dir == nil {
+			return result{}
+		}
+		defer progress.watch(ctx, dir, name)()
+		return o.stopOne(ctx, dir, name)
+	}, func(name string, out result) string {
+		progress.erase()
+		return stopped(name, out)
+	})
 }
 
-func stopOne(ctx context.Context, dir *control.Dir, o options, name string) error {
-	presence := control.Absent
-	var err error
-	if dir != nil {
-		_, presence, err = dir.Stop(ctx, name)
-	}
+func (o options) stopOne(ctx context.Context, dir *control.Dir, name string) result {
+	s, presence, err := dir.Stop(ctx, name)
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%s is still being stopped: no longer waiting for that", name)
+		err = fmt.Errorf("%s is still being stopped: no longer waiting for that", name)
 	}
-	if err != nil {
-		return err
-	}
-	switch presence {
-	case control.Held:
-		fmt.Printf("%s was stopped\n", name)
-	case control.Stale:
+	if err == nil && presence == control.Stale {
 		err = removeLeftover(o.supervisorPidfile(name))
-		fmt.Printf("%s is not running: its supervisor had died, what it left was removed; processes of it may still run\n", name)
-	default:
-		fmt.Printf("%s is not running\n", name)
 	}
-	return err
+	return result{s, presence, err}
+}
+
+func stopped(name string, out result) string {
+	switch out.presence {
+	case control.Held:
+		return name + " was stopped"
+	case control.Stale:
+		return name + " is not running: its supervisor had died, what it left was removed; processes of it may still run"
+	}
+	return name + " is not running"
 }
 
 func removeLeftover(pidfile string) error {

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"respawner/watch/control"
+	"respawner/watch/service"
+)
+
+func (o *options) readLives(c *cli.Context) (err error) {
+	if c.IsSet(flagLives) {
+		o.Lives, err = parseCount(flagLives, c.String(flagLives))
+	}
+	return err
+}
+
+// history tells of the lives of services, from what their supervisors have
+// written down.
+func history(o options) error {
+	dir, names, err := o.services()
+	if err != nil {
+		return err
+	}
+	failed := false
+	past := []named{}
+	out := bufio.NewWriter(os.Stdout)
+	for _, name := range names {
+		all, err := livesOf(dir, name)
+		if err != nil {
+			failed = true
+			complain(err)
+			continue
+		}
+		first := 0
+		if o.Lives > 0 {
+			first = max(0, len(all)-o.Lives)
+		}
+		for i, l := range all[first:] {
+			if o.JSON {
+				past = append(past, l.named()...)
+			} else {
+				l.tell(out, first+i+1, len(all))
+			}
+		}
+	}
+	if o.JSON {
+		err = json.NewEncoder(out).Encode(past)
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		return fmt.Errorf("print the history: %w", err)
+	}
+	return failedIf(failed)
+}
+
+// historyOf is what is written down of a service; nothing at all is an error.
+func historyOf(dir *control.Dir, name string) ([]control.Event, error) {
+	var past []control.Event
+	if dir != nil {
+		var err error
+		if past, err = dir.History(name); err != nil {
+			return nil, advise(err)
+		}
+	}
+	if len(past) == 0 {
+		return nil, fmt.Errorf("%s: nothing is recorded: it was never started here, or with another --runtime-dir", name)
+	}
+	return past, nil
+}
+
+// life is what came about from one start of the program to the next.
+type life struct {
+	name   string
+	events []control.Event
+	last   bool // nothing is known after it
+	held   bool // its supervisor lives
+}
+
+// livesOf are the lives of a service, the oldest first.
+func livesOf(dir *control.Dir, name string) ([]life, error) {
+	past, err := historyOf(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	presence, _, err := dir.Presence(name)
+	if err != nil {
+		return nil, err
+	}
+	return lives(name, past, presence == control.Held), nil
+}
+
+// lives cuts events before each start of the program. What comes before the
+// first, because it was written down too long ago, is a life too.
+func lives(name string, past []control.Event, held bool) []life {
+	var all []life
+	for i, ev := range past {
+		if i == 0 || ev.What == "started" {
+			all = append(all, life{name: name})
+		}
+		l := &all[len(all)-1]
+		l.events = append(l.events, ev)
+	}
+	if len(all) > 0 {
+		l := &all[len(all)-1]
+		l.last, l.held = true, held
+	}
+	return all
+}
+
+func (l life) named() []named {
+	var out []named
+	for _, ev := range l.events {
+		out = append(out, named{l.name, ev})
+	}
+	return out
+}
+
+// tell writes the life as a block: what it came to, and all that is known.
+func (l life) tell(w io.Writer, number, of int) {
+	if number > 1 {
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%s, life %d of %d: %s\n", printable(l.name), number, of, printable(l.story()))
+	for _, ev := range l.events {
+		fmt.Fprintf(w, "  %s  %s\n", moment(ev.Time), eventLine(ev))
+	}
+}
+
+// story says in a line how long it was up, and why it is no more.
+func (l life) story() string {
+	up, end := l.find("running"), l.end()
+	var began string
+	switch {
+	case up == nil:
+		began = "it did not come up"
+	case end == nil && l.last && l.held:
+		began = "up since " + up.Time.Local().Format(time.DateTime)
+	case end == nil:
+		began = "up since " + up.Time.Local().Format(time.DateTime) + "; no end is recorded, since its supervisor was killed"
+	default:
+		began = "up for " + span(end.Time.Sub(up.Time))
+	}
+	if end == nil {
+		return began
+	}
+	return began + "; " + l.why(*end)
+}
+
+// why says what ended it. A crash has a process that died first, which need
+// not be the one whose death was the service's.
+func (l life) why(end control.Event) string {
+	first := l.firstDeath(end)
+	switch {
+	case end.What == "restarting":
+		return "it was restarted on request"
+	case end.What == "crashed" && first != nil:
+		return "it crashed: " + whoEnded(*first) + " died first"
+	case first != nil && l.find("failed") != nil:
+		return end.Text + ": " + whoEnded(*first) + " died first"
+	}
+	return end.Text
+}
+
+// end is the event that began the end, nil for none.
+func (l life) end() *control.Event {
+	for i, ev := range l.events {
+		switch ev.What {
+		case "crashed", "stopping", "restarting", "failed":
+			return &l.events[i]
+		}
+	}
+	return nil
+}
+
+func (l life) find(what string) *control.Event {
+	for i, ev := range l.events {
+		if ev.What == what {
+			return &l.events[i]
+		}
+	}
+	return nil
+}
+
+// firstDeath is the first violent one of the deaths that led to the end; where
+// all went in peace, the last of them.
+func (l life) firstDeath(end control.Event) *control.Event {
+	var last *control.Event
+	for i, ev := range l.events {
+		if ev.What != "exited" || ev.Exit == nil || ev.Seq > end.Seq || end.Time.Sub(ev.Time) > service.Wound {
+			continue
+		}
+		last = &l.events[i]
+		if ev.Exit.Code != 0 || ev.Exit.Signal != 0 {
+			break
+		}
+	}
+	return last
+}
