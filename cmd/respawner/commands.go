@@ -14,11 +14,11 @@ type command struct {
 	do    func(options) error
 }
 
-// Under which help lists the commands.
+// Under which help lists the commands, in alphabetical order.
 const (
-	groupRun  = "to run"
-	groupAct  = "to act on what runs"
-	groupLook = "to look"
+	groupRun  = "begin and end"
+	groupAct  = "change what runs"
+	groupLook = "look"
 )
 
 func commands() []command {

@@ -39,6 +39,9 @@ func inWords(ev control.Event) string {
 	case "followed":
 		return "it put itself into the background: pid " + ev.Text
 	case "forked":
+		if ev.PPID == 0 {
+			return fmt.Sprintf("pid %d, child of the supervisor", ev.PID)
+		}
 		return fmt.Sprintf("pid %d, child of pid %d", ev.PID, ev.PPID)
 	case "execed":
 		return fmt.Sprintf("pid %d runs %s", ev.PID, ev.Text)

@@ -23,9 +23,9 @@ USAGE:
 DESCRIPTION:
    {{wrap .Description 3}}
 
-COMMANDS (respawner COMMAND --help says more):{{range .VisibleCategories}}
-   {{if .Name}}{{.Name}}:{{end}}{{range .VisibleCommands}}
-     {{.Name}}{{"\t"}}{{.Usage}}{{end}}{{end}}
+COMMANDS (respawner COMMAND --help says more):{{range .VisibleCategories}}{{if .Name}}
+   {{.Name}}:{{range .VisibleCommands}}
+     {{.Name}}{{"\t"}}{{.Usage}}{{end}}{{end}}{{end}}
 
 OPTIONS:{{range .VisibleFlags}}
    {{.}}{{end}}
@@ -105,8 +105,8 @@ lock is left; 4 nobody can tell; 2 wrong usage.`
 
 const waitText = `respawner [options] wait [--for STATE] [--timeout SEC] [--json] NAME...
 
-Waits until all services run, or until all have stopped. One that nobody has
-started yet is waited for, too; where it has stopped is where it is.
+Waits until all services run, or until all have stopped. To run, one that
+nobody has started yet is waited for as well; it counts as stopped.
 
 Exit code: 0 it has come about; 124 SEC have passed; 1 it can't come about any
 more, since a service has failed or ended; 2 wrong usage.`

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,37 +30,51 @@ func history(o options) error {
 		return err
 	}
 	failed := false
-	past := []named{}
-	out := bufio.NewWriter(os.Stdout)
+	all := []life{}
 	for _, name := range names {
-		all, err := livesOf(dir, name)
+		some, err := livesOf(dir, name)
 		if err != nil {
 			failed = true
 			complain(err)
-			continue
 		}
-		first := 0
 		if o.Lives > 0 {
-			first = max(0, len(all)-o.Lives)
+			some = some[max(0, len(some)-o.Lives):]
 		}
-		for i, l := range all[first:] {
-			if o.JSON {
-				past = append(past, l.named()...)
-			} else {
-				l.tell(out, first+i+1, len(all))
-			}
-		}
+		all = append(all, some...)
 	}
+	out := bufio.NewWriter(os.Stdout)
 	if o.JSON {
-		err = json.NewEncoder(out).Encode(past)
+		err = json.NewEncoder(out).Encode(eventsOf(all))
+	} else {
+		tellAll(out, all)
 	}
-	if err == nil {
-		err = out.Flush()
-	}
-	if err != nil {
+	if err := errors.Join(err, out.Flush()); err != nil {
 		return fmt.Errorf("print the history: %w", err)
 	}
 	return failedIf(failed)
+}
+
+func eventsOf(all []life) []named {
+	out := []named{}
+	for _, l := range all {
+		for _, ev := range l.events {
+			out = append(out, named{l.name, ev})
+		}
+	}
+	return out
+}
+
+// tellAll writes each life as a block: what it came to, and all that is known.
+func tellAll(w io.Writer, all []life) {
+	for i, l := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s, life %d of %d: %s\n", printable(l.name), l.number, l.of, printable(l.story()))
+		for _, ev := range l.events {
+			fmt.Fprintf(w, "  %s  %s\n", moment(ev.Time), eventLine(ev))
+		}
+	}
 }
 
 // historyOf is what is written down of a service; nothing at all is an error.
@@ -80,9 +95,11 @@ func historyOf(dir *control.Dir, name string) ([]control.Event, error) {
 // life is what came about from one start of the program to the next.
 type life struct {
 	name   string
+	number int // of so many, from 1
+	of     int
 	events []control.Event
-	last   bool // nothing is known after it
-	held   bool // its supervisor lives
+	next   *control.Event // what the next life began with, nil when there is none
+	held   bool           // its supervisor lives
 }
 
 // livesOf are the lives of a service, the oldest first.
@@ -104,55 +121,47 @@ func lives(name string, past []control.Event, held bool) []life {
 	var all []life
 	for i, ev := range past {
 		if i == 0 || ev.What == "started" {
-			all = append(all, life{name: name})
+			if i > 0 {
+				all[len(all)-1].next = &past[i]
+			}
+			all = append(all, life{name: name, number: len(all) + 1, held: held})
 		}
 		l := &all[len(all)-1]
 		l.events = append(l.events, ev)
 	}
-	if len(all) > 0 {
-		l := &all[len(all)-1]
-		l.last, l.held = true, held
+	for i := range all {
+		all[i].of = len(all)
 	}
 	return all
-}
-
-func (l life) named() []named {
-	var out []named
-	for _, ev := range l.events {
-		out = append(out, named{l.name, ev})
-	}
-	return out
-}
-
-// tell writes the life as a block: what it came to, and all that is known.
-func (l life) tell(w io.Writer, number, of int) {
-	if number > 1 {
-		fmt.Fprintln(w)
-	}
-	fmt.Fprintf(w, "%s, life %d of %d: %s\n", printable(l.name), number, of, printable(l.story()))
-	for _, ev := range l.events {
-		fmt.Fprintf(w, "  %s  %s\n", moment(ev.Time), eventLine(ev))
-	}
 }
 
 // story says in a line how long it was up, and why it is no more.
 func (l life) story() string {
 	up, end := l.find("running"), l.end()
-	var began string
-	switch {
-	case up == nil:
-		began = "it did not come up"
-	case end == nil && l.last && l.held:
-		began = "up since " + up.Time.Local().Format(time.DateTime)
-	case end == nil:
-		began = "up since " + up.Time.Local().Format(time.DateTime) + "; no end is recorded, since its supervisor was killed"
-	default:
-		began = "up for " + span(end.Time.Sub(up.Time))
-	}
 	if end == nil {
-		return began
+		return l.unfinished(up)
 	}
-	return began + "; " + l.why(*end)
+	began := "it did not come up"
+	if up != nil {
+		began = "up for " + describeWait(end.Time.Sub(up.Time))
+	}
+	story := began + "; " + l.why(*end)
+	if l.next != nil {
+		story += "; started again " + describeWait(l.next.Time.Sub(end.Time)) + " later"
+	}
+	return story
+}
+
+// unfinished is the story without an end.
+func (l life) unfinished(up *control.Event) string {
+	began := "not up yet"
+	if up != nil {
+		began = "up since " + up.Time.Local().Format(time.DateTime)
+	}
+	if l.next != nil || !l.held {
+		return began + "; no end is recorded: its supervisor was killed"
+	}
+	return began
 }
 
 // why says what ended it. A crash has a process that died first, which need
@@ -163,9 +172,9 @@ func (l life) why(end control.Event) string {
 	case end.What == "restarting":
 		return "it was restarted on request"
 	case end.What == "crashed" && first != nil:
-		return "it crashed: " + whoEnded(*first) + " died first"
+		return "it crashed; first death: " + whoEnded(*first)
 	case first != nil && l.find("failed") != nil:
-		return end.Text + ": " + whoEnded(*first) + " died first"
+		return end.Text + "; first death: " + whoEnded(*first)
 	}
 	return end.Text
 }

@@ -260,7 +260,7 @@ func TestHelp(t *testing.T) {
 		want []string
 	}{
 		{"--help", []string{
-			"respawner [options] COMMAND NAME... [-- ARGS...]", "to look:", "tell why services went down",
+			"respawner [options] COMMAND NAME... [-- ARGS...]", "   look:", "tell why services went down",
 			"respawner start --follow-forks lighttpd -- -f /etc/lighttpd/lighttpd.conf",
 			"respawner status lighttpd", "respawner stop lighttpd", "-p [PATH], --pidfile [PATH]",
 		}},
