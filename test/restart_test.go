@@ -95,6 +95,11 @@ func TestPatterns(t *testing.T) {
 	for _, s := range []*service{a, b, c} {
 		s.mustNotRun("stopped")
 	}
+	b.start()
+	if r := tell("reset", "web*"); r.code != 0 || r.stdout != "web2 was reset, it is running\n" {
+		t.Errorf("a pattern means those that can be acted on: %v", r)
+	}
+	b.stop()
 }
 
 // An option that a command does not take is refused before anything is done.

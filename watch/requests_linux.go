@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -195,6 +196,7 @@ func (s *Supervisor) send(u *unit, sig unix.Signal, all bool) error {
 	if sent == 0 && len(errs) == 0 {
 		return fmt.Errorf("%s is %v: there is nobody to signal", u.name, snap.State)
 	}
-	s.note(u, control.Event{What: "signalled", PID: snap.Main, Text: fmt.Sprintf("%v to %d processes", unix.SignalName(sig), sent)})
+	name := cmp.Or(unix.SignalName(sig), sig.String()) // those of real time have none
+	s.note(u, control.Event{What: "signalled", PID: snap.Main, Text: fmt.Sprintf("%s to %d of %d processes", name, sent, len(snap.Procs))})
 	return errors.Join(errs...)
 }

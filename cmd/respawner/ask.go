@@ -42,7 +42,7 @@ func reset(o options) error {
 // ask asks for an operation on all services that were named, and says what
 // came of it.
 func (o options) ask(r control.Request, said func(*control.Status) string) error {
-	return o.each(func(ctx context.Context, dir *control.Dir, name string) result {
+	return o.each(supervised, func(ctx context.Context, dir *control.Dir, name string) result {
 		out := result{err: errNotRunning}
 		if dir != nil {
 			out.status, out.presence, out.err = dir.Ask(ctx, name, r)

@@ -3,8 +3,9 @@
 //
 // This package is words and flags in, exit codes out. A command line is put
 // into urfave/cli's order (normalise), validated (newOptions), and handed to
-// one of three actions. start becomes the supervisor: daemonizing lives here,
+// one of the commands. start becomes the supervisor: daemonizing lives here,
 // because the library in watch must not daemonize its host; its log never
-// blocks it (newLogger). stop and status are clients of the supervisor by way
-// of watch/control; what status shows is drawn by render.
+// blocks it (newLogger). The others are clients of the supervisor by way of
+// watch/control: those that act on services go through each, what status shows
+// is drawn by render, and what a service's history comes to is told by story.
 package main

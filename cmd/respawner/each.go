@@ -19,12 +19,34 @@ type result struct {
 	err      error
 }
 
+// lister lists services of a runtime directory.
+type lister func(*control.Dir) ([]string, error)
+
 // errNotRunning is the error of what only a supervisor can do.
 var errNotRunning = errors.New("not running")
 
+// supervised are the services that have a supervisor, or had one that died.
+func supervised(dir *control.Dir) ([]string, error) {
+	names, err := dir.Names()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, name := range names {
+		presence, _, err := dir.Presence(name)
+		if err != nil {
+			return nil, err
+		}
+		if presence != control.Absent {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
 // services opens the runtime directory, nil where there is none, and finds the
-// services that were named.
-func (o options) services() (*control.Dir, []string, error) {
+// services that were named; a pattern means those of known.
+func (o options) services(known lister) (*control.Dir, []string, error) {
 	dir, err := control.OpenDir(o.RuntimeDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		dir, err = nil, nil
@@ -32,7 +54,7 @@ func (o options) services() (*control.Dir, []string, error) {
 	if err != nil {
 		return nil, nil, advise(err)
 	}
-	names, err := matching(dir, o.Names)
+	names, err := matching(dir, known, o.Names)
 	return dir, names, err
 }
 
@@ -43,10 +65,10 @@ func interruptible() (context.Context, context.CancelFunc) {
 
 // each does something with all services that were named, and tells of each in
 // the order of the names: what is to be said of it, or what failed.
-func (o options) each(do func(context.Context, *control.Dir, string) result, said func(string, result) string) error {
+func (o options) each(known lister, do func(context.Context, *control.Dir, string) result, said func(string, result) string) error {
 	ctx, cancel := interruptible()
 	defer cancel()
-	dir, names, err := o.services()
+	dir, names, err := o.services(known)
 	if err != nil {
 		return err
 	}
@@ -56,9 +78,11 @@ func (o options) each(do func(context.Context, *control.Dir, string) result, sai
 		if out.err != nil {
 			code = max(code, exitCode(out.err))
 			complain(explain(names[i], out))
-			out = lookAt(dir, names[i])
 		} else if !o.JSON {
 			fmt.Println(printable(said(names[i], out)))
+		}
+		if o.JSON && out.err != nil {
+			out = lookAt(dir, names[i])
 		}
 		all = append(all, out.status)
 	}

@@ -32,7 +32,11 @@ func events(o options) error {
 	if len(o.Names) == 0 {
 		o.Names = []string{allNames}
 	}
-	dir, names, err := o.services()
+	known := (*control.Dir).Names
+	if o.Stream {
+		known = supervised
+	}
+	dir, names, err := o.services(known)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (o *options) readLives(c *cli.Context) (err error) {
 // history tells of the lives of services, from what their supervisors have
 // written down.
 func history(o options) error {
-	dir, names, err := o.services()
+	dir, names, err := o.services((*control.Dir).Names)
 	if err != nil {
 		return err
 	}

@@ -117,14 +117,14 @@ const allNames = "*"
 // matching finds the services that words name: themselves, or as patterns of a
 // shell. They keep the order of the words, and come once each. The directory is
 // nil where there is none.
-func matching(dir *control.Dir, words []string) ([]string, error) {
+func matching(dir *control.Dir, list lister, words []string) ([]string, error) {
 	if !slices.ContainsFunc(words, isPattern) {
 		return once(words), nil
 	}
 	var known []string
 	if dir != nil {
 		var err error
-		if known, err = dir.Names(); err != nil {
+		if known, err = list(dir); err != nil {
 			return nil, err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // status tells how services fare; its exit code is the worst of theirs.
 func status(o options) error {
-	dir, names, err := o.services()
+	dir, names, err := o.services((*control.Dir).Names)
 	if exitCode(err) == exitFailure {
 		err = exitError{lsbUnknown, err.Error()}
 	}

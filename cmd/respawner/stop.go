@@ -14,7 +14,7 @@ import (
 func stop(o options) error {
 	progress := newProgress()
 	defer progress.end()
-	return o.each(func(ctx context.Context, dir *control.Dir, name string) result {
+	return o.each((*control.Dir).Names, func(ctx context.Context, dir *control.Dir, name string) result {
 		if dir == nil {
 			return result{}
 		}

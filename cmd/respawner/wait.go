@@ -22,7 +22,7 @@ func (o *options) readWait(c *cli.Context) (err error) {
 
 // wait waits until all services are in a state.
 func wait(o options) error {
-	return o.each(o.waitOne, func(name string, out result) string {
+	return o.each((*control.Dir).Names, o.waitOne, func(name string, out result) string {
 		if o.For == control.ForStopped {
 			return name + " has stopped"
 		}
