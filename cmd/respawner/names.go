@@ -153,7 +153,7 @@ func expand(known, words []string) ([]string, error) {
 			}
 		}
 		if !matched {
-			return nil, exitError{exitFailure, "no service is called " + word + "; respawner status '*' shows those that there are"}
+			return nil, exitError{exitFailure, "no service matches " + word + "; is it in another --runtime-dir?"}
 		}
 	}
 	return once(names), nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -81,6 +82,29 @@ func FuzzParseRequest(f *testing.F) {
 			t.Fatalf("%q: %+v came back as %+v, %v", line, r, again, err)
 		}
 	})
+}
+
+// docs/PROTOCOL.md knows each field, operation and code there is.
+func TestProtocolIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := []string{
+		OpStatus, OpStop, OpRestart, OpReload, OpSignal, OpReset, OpWait, OpEvents, ForRunning, ForStopped,
+		string(CodeRequest), string(CodeDenied), string(CodeBusy), string(CodeState), string(CodeFailed),
+	}
+	for _, v := range []any{Request{}, Reply{}, Status{}, Process{}, Exit{}, Event{}} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(v)) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			words = append(words, name)
+		}
+	}
+	for _, word := range words {
+		if !bytes.Contains(doc, []byte("`"+word+"`")) && !bytes.Contains(doc, []byte(`"`+word+`"`)) {
+			t.Errorf("it does not speak of %s", word)
+		}
+	}
 }
 
 // FuzzReplies: whatever a supervisor says, a client hears replies that say
