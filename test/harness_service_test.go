@@ -150,6 +150,14 @@ func (s *service) stop() {
 	}
 }
 
+// quietStop ends it while other processes of the test go on.
+func (s *service) quietStop() {
+	s.t.Helper()
+	if r := s.tell("stop"); r.code != 0 {
+		s.t.Errorf("stop: %v", r)
+	}
+}
+
 // status asks for status --json, and holds the exit code against the state.
 func (s *service) status() status {
 	s.t.Helper()
@@ -267,4 +275,12 @@ func (s *service) supervisorPidfile() string {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
+}
+
+// mustSay asserts that a command succeeded with just one line.
+func mustSay(t *testing.T, r result, line string) {
+	t.Helper()
+	if r.code != 0 || r.stdout != line+"\n" || r.stderr != "" {
+		t.Errorf("should say %q: %v", line, r)
+	}
 }

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -18,7 +19,8 @@ type wait struct {
 
 // The operations of peers that wait.
 const (
-	waitStopped = "stopped" // until nobody is left
+	waitEnded   = "ended"   // until nobody is left
+	waitStopped = "stopped" // until that is for good
 	waitRunning = "running" // until it is up
 	waitAnew    = "anew"    // until it is up anew
 	waitEvents  = "events"  // for each event, without end
@@ -37,7 +39,7 @@ func (p *peer) answer(line []byte) error {
 	v := p.server
 	switch req.Op {
 	case control.OpStop:
-		return p.await(waitStopped, service.Stop{})
+		return p.await(waitEnded, service.Stop{})
 	case control.OpRestart:
 		return p.await(waitAnew, service.Restart{})
 	case control.OpWait:
@@ -74,7 +76,7 @@ func (p *peer) sendStatus() error {
 func (p *peer) await(what string, ev service.Event) error {
 	v := p.server
 	state := v.u.machine.State()
-	if waiting := v.waiting(); waiting >= maxWaiting && what != waitStopped {
+	if waiting := v.waiting(); waiting >= maxWaiting && what != waitEnded {
 		return p.refuse(control.CodeBusy, fmt.Errorf("%d clients wait for this service already", waiting))
 	}
 	if what == waitAnew && (state == service.Stopping || v.u.outcome != nil) {
@@ -111,6 +113,10 @@ func (p *peer) look() error {
 	case "", waitEvents, waitUpgrade:
 		return nil
 	case waitStopped:
+		if over {
+			return p.done()
+		}
+	case waitEnded:
 		if over || anew && state != service.Stopping {
 			return p.done()
 		}
@@ -198,6 +204,7 @@ func (s *Supervisor) send(u *unit, sig unix.Signal, all bool) error {
 	if sent == 0 && len(errs) == 0 {
 		return fmt.Errorf("%s is %v: there is nobody to signal", u.name, snap.State)
 	}
-	s.note(u, control.Event{What: "signalled", PID: snap.Main, Text: fmt.Sprintf("%v to %d processes", unix.SignalName(sig), sent)})
+	name := cmp.Or(unix.SignalName(sig), sig.String()) // those of real time have none
+	s.note(u, control.Event{What: "signalled", PID: snap.Main, Text: fmt.Sprintf("%s to %d of %d processes", name, sent, len(snap.Procs))})
 	return errors.Join(errs...)
 }

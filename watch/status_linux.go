@@ -22,6 +22,9 @@ func (s *Supervisor) status(u *unit) *control.Status {
 	if !snap.Respawn.IsZero() {
 		out.NextStart = &snap.Respawn
 	}
+	if !snap.Kill.IsZero() {
+		out.KillAt = &snap.Kill
+	}
 	if out.Message == "" && snap.Main != 0 {
 		out.Message = u.note
 	}

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"os"
 
@@ -12,38 +12,40 @@ import (
 // adopt gives services whose supervisor has died a new one, which goes on as
 // that one would have.
 func adopt(o options) error {
-	dir, err := control.OpenDir(o.RuntimeDir)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, name := range o.Names {
-		errs = append(errs, adoptOne(dir, o, name))
-	}
-	return errors.Join(errs...)
+	return o.each(supervised, func(_ context.Context, dir *control.Dir, name string) result {
+		return adoptOne(dir, name)
+	}, func(_ string, out result) string { return out.text })
 }
 
-func adoptOne(dir *control.Dir, o options, name string) error {
+func adoptOne(dir *control.Dir, name string) result {
+	if dir == nil {
+		return result{err: errNotRunning}
+	}
 	presence, pid, err := dir.Presence(name)
+	out := result{presence: presence, err: err}
 	switch {
 	case err != nil:
-		return err
 	case presence == control.Held:
-		fmt.Printf("%s has a supervisor, pid %d\n", name, pid)
-		return nil
+		out.text = fmt.Sprintf("%s has a supervisor, pid %d", name, pid)
 	case presence == control.Absent:
-		return fmt.Errorf("%s is not running: nothing to take over; respawner start starts it", name)
+		out.err = errNotRunning
+	default:
+		out.text, out.err = adoptStale(dir, name)
 	}
+	return out
+}
+
+func adoptStale(dir *control.Dir, name string) (string, error) {
 	cmd, err := dir.Command(name)
 	if err != nil {
-		return fmt.Errorf("%w; start it as before, which takes over what is left", err)
+		return "", fmt.Errorf("%w; start it as before, which takes over what is left", err)
 	}
 	return startBackground(cmd, watch.ThenGoOn)
 }
 
 // finish ends what the dead supervisor of a service has left, by giving it a
 // new one for that.
-func finish(dir *control.Dir, o options, name string) error {
+func (o options) finish(dir *control.Dir, name string) (string, error) {
 	cmd, err := dir.Command(name)
 	if err != nil { // how it was started does not matter for its end
 		cmd = thisCommand()

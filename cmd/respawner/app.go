@@ -14,6 +14,7 @@ var version = "dev"
 const (
 	exitFailure       = 1
 	exitUsage         = 2
+	exitTimeout       = 124 // as that of timeout(1)
 	exitNoService     = 3
 	exitNotExecutable = 126
 	exitNotFound      = 127
@@ -54,84 +55,48 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// actions are what the commands do, once their options have been validated.
-type actions struct {
-	start, stop, status, adopt, upgrade, logs, reopen, list, tree, top func(options) error
-}
-
-// newApp is the command line: all options are the app's, because they may
-// stand anywhere (see normalise).
-func newApp(a actions) *cli.App {
+// newApp is the command line. Its own options are common to all commands.
+func newApp(all []command) *cli.App {
 	app := &cli.App{
-		Name:        "respawner",
-		Usage:       "keeps a program running",
-		UsageText:   synopsis,
-		Description: description,
-		Version:     version,
-		Flags:       flags(),
-		Commands: []*cli.Command{
-			newCommand("start", "start PROGRAM and watch it; return when it is up", startText, a.start),
-			newCommand("stop", "end PROGRAM, all its processes and its supervisor", stopText, a.stop),
-			newCommand("status", "tell how PROGRAM fares", statusText, a.status),
-			newCommand("adopt", "go on with PROGRAM, whose supervisor has died", adoptText, a.adopt),
-			newCommand("upgrade", "have the supervisor of PROGRAM go on as the respawner installed now", upgradeText, a.upgrade),
-			newCommand("logs", "print what PROGRAM has written", logsText, a.logs),
-			newCommand("reopen", "have log files opened anew, after they were moved", reopenText, a.reopen),
-			newCommand("list", "tell of all services in a few words each", listText, a.list),
-			newCommand("tree", "show the processes of services as trees", treeText, a.tree),
-			newCommand("top", "watch all services, restart and stop them", topText, a.top),
-		},
-		Action: refuseCommand,
+		Name:                  "respawner",
+		Usage:                 "keeps a program running",
+		UsageText:             synopsis,
+		Description:           description,
+		Version:               version,
+		Flags:                 commonFlags(),
+		CustomAppHelpTemplate: appHelp,
+		Action:                func(*cli.Context) error { return noCommand() },
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return usageError{err.Error()}
 		},
 		// Whoever calls run decides on messages and exit codes.
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
+	for _, c := range all {
+		app.Commands = append(app.Commands, c.cli())
+	}
 	app.Setup()
 	return app
 }
 
-// newCommand leaves flags alone: normalise has put them before the command.
-func newCommand(name, usage, text string, action func(options) error) *cli.Command {
-	return &cli.Command{
-		Name:               name,
-		Usage:              usage,
-		Description:        text,
-		CustomHelpTemplate: commandHelp,
-		HideHelp:           true,
-		SkipFlagParsing:    true,
-		Action: func(c *cli.Context) error {
-			o, err := newOptions(c)
-			if err != nil {
-				return err
-			}
-			return action(o)
-		},
-	}
-}
-
 // run does what the words of a command line (without the program's name) ask.
 func run(app *cli.App, words []string) error {
-	argv, err := normalise(words, app.Flags)
+	argv, err := normalise(words, app)
 	if err != nil {
 		return err
 	}
 	return app.Run(append([]string{app.Name}, argv...))
 }
 
-// commandList is what a user may write.
-const commandList = "start, stop, status, adopt, upgrade, logs or reopen"
+func noCommand() error {
+	return usagef("no command: write respawner start PROGRAM, say; respawner --help lists all commands")
+}
 
-// refuseCommand speaks when the first operand is none of the commands.
-func refuseCommand(c *cli.Context) error {
-	words := c.Args().Slice()
-	if len(words) == 0 {
-		return usagef("no command: write %s, then the program's name (respawner --help says more)", commandList)
-	}
-	hint := cli.SuggestCommand(c.App.Commands, words[0])
-	if len(words) > 1 && c.App.Command(words[1]) != nil {
+// unknownCommand speaks when the first operand is none of the commands.
+func unknownCommand(app *cli.App, words []string) error {
+	hint := cli.SuggestCommand(app.Commands, words[0])
+	if len(words) > 1 && app.Command(words[1]) != nil {
 		hint = fmt.Sprintf("Did you mean \"%s %s\"?", words[1], words[0])
 	}
-	return usagef("unknown command %q: it must be %s. %s", words[0], commandList, hint)
+	return usagef("unknown command %q: respawner --help lists them all. %s", words[0], hint)
 }

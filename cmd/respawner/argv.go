@@ -9,29 +9,61 @@ import (
 )
 
 // normalise orders the words of a command line (without the program's own
-// name) the way urfave/cli reads them: options, then operands, then "--" and
-// the ARGS untouched. The seed's getopt permutes, so users may put an option
-// before the command, after it, or after the program's name; urfave stops
-// looking for options at the first operand.
-func normalise(words []string, flags []cli.Flag) ([]string, error) {
+// name) the way urfave/cli reads them: options common to all commands, the
+// command, its own options, "--", operands, and "--" with the ARGS untouched.
+// The seed's getopt permutes, so users may put an option before the command,
+// after it, or after the program's name; urfave stops looking for options at
+// the first operand.
+func normalise(words []string, app *cli.App) ([]string, error) {
 	var args []string
 	if i := slices.Index(words, "--"); i >= 0 {
 		words, args = words[:i], words[i:]
 	}
-	known := optionsBySpelling(flags)
-	p, err := permute(words, known)
-	if err == nil && p.command() == "logs" {
-		known["-n"] = known[dashed(flagLines)] // has a value either way
-		p, err = permute(words, known)
-	}
-	if err != nil {
-		return nil, err
+	p := permuter{arities: aritiesOf(app), todo: words}
+	for len(p.todo) > 0 {
+		if err := p.step(); err != nil {
+			return nil, err
+		}
 	}
 	if len(p.operands) == 0 && args != nil {
-		// urfave would take the first of ARGS for the command.
-		return nil, usagef(`no command before "--": write %s, then the program's name`, commandList)
+		return nil, noCommand() // urfave would take the first of ARGS for it
 	}
-	return slices.Concat(p.options, p.operands, args), nil
+	return p.inOrder(app, args)
+}
+
+// inOrder gives each option to who takes it: the app, or the command.
+func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
+	command := &cli.Command{}
+	if len(p.operands) > 0 {
+		if command = app.Command(p.operands[0]); command == nil {
+			return nil, unknownCommand(app, p.operands)
+		}
+	}
+	var common, own []string
+	for _, o := range p.options {
+		if f := flagCalled(o.spelling, app.Flags); f != nil {
+			common = append(common, o.word(f))
+		} else if f := flagCalled(o.spelling, command.Flags); f != nil {
+			own = append(own, o.word(f))
+		} else if command.Name != "" {
+			return nil, usagef("option %s does not belong to %s, but to %s", o.spelling, command.Name, takers(app, o.spelling))
+		}
+	}
+	if command.Name == "" {
+		return common, nil
+	}
+	return slices.Concat(common, []string{command.Name}, own, []string{"--"}, p.operands[1:], args), nil
+}
+
+// takers names the commands that take an option.
+func takers(app *cli.App, spelling string) string {
+	var names []string
+	for _, c := range app.Commands {
+		if flagCalled(spelling, c.Flags) != nil {
+			names = append(names, c.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // optionalValue is a string flag whose value may be left out: the next word is
@@ -47,23 +79,33 @@ const (
 	needsValue
 )
 
-// option is what normalise must know of a flag: one name for all its
-// spellings, since urfave refuses two forms of one flag in a command line.
-type option struct {
-	name  string
-	arity arity
-}
-
-// optionsBySpelling indexes flags by what users type: "-n", "--respawn-limit".
-func optionsBySpelling(flags []cli.Flag) map[string]option {
-	known := make(map[string]option)
-	for _, f := range flags {
-		o := option{name: f.Names()[0], arity: arityOf(f)}
-		for _, name := range f.Names() {
-			known[dashed(name)] = o
+// aritiesOf indexes all options by what users type: "-n", "--respawn-limit".
+// A spelling may mean one thing to one command and another to the next, but
+// which of the words is its value must not depend on that.
+func aritiesOf(app *cli.App) map[string]arity {
+	known := make(map[string]arity)
+	note := func(flags []cli.Flag) {
+		for _, f := range flags {
+			for _, name := range f.Names() {
+				known[dashed(name)] = arityOf(f)
+			}
 		}
 	}
+	note(app.Flags)
+	for _, c := range app.Commands {
+		note(c.Flags)
+	}
 	return known
+}
+
+// flagCalled is the flag that users call so, nil for none.
+func flagCalled(spelling string, flags []cli.Flag) cli.Flag {
+	for _, f := range flags {
+		if slices.ContainsFunc(f.Names(), func(name string) bool { return dashed(name) == spelling }) {
+			return f
+		}
+	}
+	return nil
 }
 
 func arityOf(f cli.Flag) arity {
@@ -83,29 +125,28 @@ func dashed(name string) string {
 	return "--" + name
 }
 
+// option is one option of a command line.
+type option struct {
+	spelling string
+	value    string
+}
+
+// word is the option in the form urfave cannot mistake, --name or
+// --name=value, whatever the value looks like. All spellings get one name,
+// since urfave refuses two forms of one flag in a command line.
+func (o option) word(f cli.Flag) string {
+	if arityOf(f) == noValue {
+		return "--" + f.Names()[0]
+	}
+	return "--" + f.Names()[0] + "=" + o.value
+}
+
 // permuter sorts the words of a command line into options and operands.
 type permuter struct {
-	known    map[string]option
+	arities  map[string]arity
 	todo     []string
-	options  []string
+	options  []option
 	operands []string
-}
-
-func permute(words []string, known map[string]option) (permuter, error) {
-	p := permuter{known: known, todo: words}
-	for len(p.todo) > 0 {
-		if err := p.step(); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
-}
-
-func (p *permuter) command() string {
-	if len(p.operands) == 0 {
-		return ""
-	}
-	return p.operands[0]
 }
 
 // step deals with the next word, and with the one after it where that is the
@@ -137,7 +178,7 @@ func (p *permuter) bundle(letters string) error {
 		_, size := utf8.DecodeRuneInString(letters)
 		spelling := "-" + letters[:size]
 		letters = letters[size:]
-		value, attached := attachedValue(p.known[spelling].arity, letters)
+		value, attached := attachedValue(p.arities[spelling], letters)
 		if attached {
 			letters = ""
 		}
@@ -160,27 +201,21 @@ func attachedValue(a arity, rest string) (string, bool) {
 	return "", false
 }
 
-// add appends one option in the form urfave cannot mistake: --name or
-// --name=value, whatever the value looks like.
+// add adds one option, with its value if it has one.
 func (p *permuter) add(spelling, value string, attached bool) error {
-	o, ok := p.known[spelling]
-	if !ok {
+	arity, ok := p.arities[spelling]
+	switch {
+	case !ok:
 		return usagef("unknown option %q: respawner --help lists them all", spelling)
-	}
-	if o.arity == noValue {
-		if attached {
-			return usagef("option %s takes no value, but got %q", spelling, value)
-		}
-		p.options = append(p.options, "--"+o.name)
-		return nil
-	}
-	if !attached {
+	case arity == noValue && attached:
+		return usagef("option %s takes no value, but got %q", spelling, value)
+	case arity != noValue && !attached:
 		var err error
-		if value, err = p.nextValue(spelling, o.arity); err != nil {
+		if value, err = p.nextValue(spelling, arity); err != nil {
 			return err
 		}
 	}
-	p.options = append(p.options, "--"+o.name+"="+value)
+	p.options = append(p.options, option{spelling, value})
 	return nil
 }
 

@@ -2,84 +2,61 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"time"
 
 	"respawner/watch/control"
 )
 
-// glance is how long a view of all services waits for one that does not
-// answer.
-const glance = 2 * time.Second
-
-// stateUnknown is that of a service whose supervisor does not answer.
-const stateUnknown = "unknown"
-
-// openRuntimeDir opens the runtime directory to ask; nil where there is none,
-// since nothing was started yet.
-func openRuntimeDir(path string) (*control.Dir, error) {
-	dir, err := control.OpenDir(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return dir, err
+// restart ends services and starts them anew.
+func restart(o options) error {
+	return o.ask(control.Request{Op: control.OpRestart}, func(s *control.Status) string {
+		return fmt.Sprintf("%s is running, main pid %d", s.Name, s.MainPID)
+	})
 }
 
-// serviceNames are all services of a runtime directory, which may be nil.
-func serviceNames(dir *control.Dir) ([]string, error) {
-	if dir == nil {
-		return nil, nil
-	}
-	return dir.Names()
+// reload tells services to read their configuration anew.
+func reload(o options) error {
+	return o.ask(control.Request{Op: control.OpReload}, func(s *control.Status) string {
+		return fmt.Sprintf("%s was told to reload, main pid %d", s.Name, s.MainPID)
+	})
 }
 
-// askAll asks for all services at once, in their order. One that does not
-// answer in time does not keep the others waiting: its status says so.
-func askAll(dir *control.Dir, names []string, patience time.Duration) []*control.Status {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	answers := make([]chan *control.Status, len(names))
-	for i, name := range names {
-		answers[i] = make(chan *control.Status, 1)
-		go func() { answers[i] <- ask(dir, name) }()
-	}
-	all := []*control.Status{}
-	for i, name := range names {
-		all = append(all, inTime(ctx, name, answers[i]))
-	}
-	return all
+// sendSignal sends services a signal.
+func sendSignal(o options) error {
+	return o.ask(control.Request{Op: control.OpSignal, Signal: int(o.Signal), All: o.All}, func(s *control.Status) string {
+		to := fmt.Sprintf("main pid %d", s.MainPID)
+		if o.All {
+			to = "all its processes"
+		}
+		return fmt.Sprintf("%s was sent signal %s, %s", s.Name, signalName(int(o.Signal)), to)
+	})
 }
 
-func ask(dir *control.Dir, name string) *control.Status {
-	if dir == nil {
-		return control.Unsupervised(name)
-	}
-	s, _, err := dir.Status(name)
-	if err != nil {
-		return unknown(name, err)
-	}
-	return s
+// reopen has supervisors open their log files anew.
+func reopen(o options) error {
+	return o.ask(control.Request{Op: control.OpReopen}, func(s *control.Status) string {
+		return fmt.Sprintf("%s opens its log files anew", s.Name)
+	})
 }
 
-func inTime(ctx context.Context, name string, answer <-chan *control.Status) *control.Status {
-	select {
-	case s := <-answer:
-		return s
-	case <-ctx.Done():
-	}
-	select { // both may have been ready
-	case s := <-answer:
-		return s
-	default:
-		return unknown(name, fmt.Errorf("%s: %w", name, control.ErrSilent))
-	}
+// reset forgets the crashes of services.
+func reset(o options) error {
+	return o.ask(control.Request{Op: control.OpReset}, func(s *control.Status) string {
+		return fmt.Sprintf("%s was reset, it is %s", s.Name, s.State)
+	})
 }
 
-// unknown is the status of a service that could not be asked.
-func unknown(name string, err error) *control.Status {
-	s := control.Unsupervised(name)
-	s.State, s.Message = stateUnknown, err.Error()
-	return s
+// ask asks for an operation on all services that were named, and says what
+// came of it.
+func (o options) ask(r control.Request, said func(*control.Status) string) error {
+	return o.each(supervised, func(ctx context.Context, dir *control.Dir, name string) result {
+		out := result{err: errNotRunning}
+		if dir != nil {
+			out.status, out.presence, out.err = dir.Ask(ctx, name, r)
+		}
+		if out.err == nil && out.presence != control.Held {
+			out.err = errNotRunning
+		}
+		return out
+	}, func(_ string, out result) string { return said(out.status) })
 }

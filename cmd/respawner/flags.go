@@ -2,7 +2,7 @@ package main
 
 import "github.com/urfave/cli/v2"
 
-// Names of the flags, as flags declares and newOptions reads them.
+// Names of the flags, as they are declared here and read by newOptions.
 const (
 	flagForeground  = "foreground"
 	flagLimit       = "respawn-limit"
@@ -19,25 +19,40 @@ const (
 	flagTracking    = "tracking"
 	flagReload      = "reload-signal"
 	flagGroup       = "control-group"
+	flagAll         = "all"
+	flagFor         = "for"
+	flagTimeout     = "timeout"
+	flagStream      = "follow"
+	flagLives       = "lives"
 	flagOutput      = "output"
 	flagOutputSize  = "output-size"
 	flagOutputKeep  = "output-keep"
-	flagFollowLog   = "follow"
 	flagLines       = "lines"
 	flagSince       = "since"
 )
 
-// flags lists all options: what they are called, whether they have a value
-// and what they mean is written here and nowhere else. The part of a text that
-// follows "\n\t" stands below the first in the help's second column.
-func flags() []cli.Flag {
+// The functions below list the options: what they are called, whether they
+// have a value and what they mean is written here and nowhere else. The part
+// of a text that follows "\n\t" stands below the first in the help's second
+// column.
+
+// commonFlags are those of all commands.
+func commonFlags() []cli.Flag {
+	return []cli.Flag{
+		valueFlag("", flagName, "", "call the service `NAME`, so that two instances of PROGRAM can run\n\t"+
+			"(default: the base name of PROGRAM)"),
+		&cli.StringFlag{Name: flagRuntimeDir, EnvVars: []string{"RESPAWNER_RUNTIME_DIR"},
+			Usage: "keep locks and sockets in `DIR` (default: /run/respawner as root,\n\t" +
+				"else $XDG_RUNTIME_DIR/respawner, else /tmp/respawner-UID)"},
+	}
+}
+
+func startFlags() []cli.Flag {
 	return []cli.Flag{
 		switchFlag("D", flagForeground, "stay in the foreground (the default is to go to the background)"),
 		valueFlag("n", flagLimit, "0", "give up after `NUM` restarts; 0 never does"),
 		valueFlag("t", flagDelay, "5", "wait `SEC` before a restart; 0, fractions and 1m30s are accepted"),
-		optionalValue{&cli.StringFlag{Name: "p", Aliases: []string{flagPidfile},
-			Usage: "the daemon's pidfile `[PATH]`, when it begins with / (or --pidfile=PATH);\n\t" +
-				"without PATH: /run/NAME.pid (as root) or /tmp/NAME.pid"}},
+		pidfileFlag(),
 		valueFlag("e", flagSuccess, "0", "take the exit statuses in `LIST`, e.g. 0,1, for a normal end"),
 		switchFlag("", flagFollow, "PROGRAM is a daemon: watch whatever its first process leaves behind"),
 		switchFlag("", flagNoFollow, "PROGRAM is no daemon: watch its first process alone\n\t"+
@@ -47,25 +62,53 @@ func flags() []cli.Flag {
 		valueFlag("", flagGroup, "", "let the members of `GROUP` look and act too (default: root and you)"),
 		valueFlag("", flagTracking, "", "insist on `STEP`, how births are known: kernel-set, socket-filter, events,\n\t"+
 			"scan or pidfile (default: the first of them that works)"),
-		valueFlag("", flagName, "", "call the service `NAME`, so that two instances of PROGRAM can run\n\t"+
-			"(default: the base name of PROGRAM)"),
 		valueFlag("", flagLog, "", "log to `WHERE`: syslog (default in the background),\n\t"+
 			"stderr (default with -D), or a file"),
 		valueFlag("", flagOutput, "", "keep what PROGRAM writes in `WHERE`: a file, syslog or none\n\t"+
 			"(default: NAME.log in /var/log/respawner as root, else in\n\t"+
-			"$XDG_STATE_HOME/respawner or ~/.local/state/respawner, or in DIR/log\n\t"+
-			"with --runtime-dir DIR; with -D PROGRAM has our own stdout and stderr)"),
+			"$XDG_STATE_HOME/respawner, else in ~/.local/state/respawner; with -D,\n\t"+
+			"the terminal)"),
 		valueFlag("", flagOutputSize, "10M", "begin a new file after `SIZE`, in bytes, K, M or G; 0 never does"),
 		valueFlag("", flagOutputKeep, "5", "keep `NUM` older files, compressed"),
-		&cli.StringFlag{Name: flagRuntimeDir, EnvVars: []string{"RESPAWNER_RUNTIME_DIR"},
-			Usage: "keep locks and sockets in `DIR` (default: /run/respawner as root,\n\t" +
-				"else $XDG_RUNTIME_DIR/respawner, else /tmp/respawner-UID)"},
-		switchFlag("", flagJSON, "let status print JSON"),
-		switchFlag("f", flagFollowLog, "let logs print what is to come as well"),
-		valueFlag("", flagLines, "", "let logs print the last `NUM` lines, or all (-n, with logs)"),
-		valueFlag("", flagSince, "", "let logs print the lines since `WHEN`: 10m, \"2026-11-23 22:00\", RFC 3339"),
-		switchFlag("", flagJSON, "let status and list print JSON"),
 	}
+}
+
+func logsFlags() []cli.Flag {
+	return []cli.Flag{
+		switchFlag("f", flagStream, "what is to come as well"),
+		valueFlag("n", flagLines, "", "the last `NUM` lines, or all (default: 20; with --since, all)"),
+		valueFlag("", flagSince, "", "the lines since `WHEN`: 10m, \"2026-11-23 22:00\", RFC 3339"),
+	}
+}
+
+func statusFlags() []cli.Flag { return []cli.Flag{jsonFlag(), pidfileFlag()} }
+
+func askFlags() []cli.Flag { return []cli.Flag{jsonFlag()} }
+
+func signalFlags() []cli.Flag {
+	return append(askFlags(), switchFlag("", flagAll, "to all processes of the service, not to the main one alone"))
+}
+
+func waitFlags() []cli.Flag {
+	return append(askFlags(),
+		valueFlag("", flagFor, "running", "until it is in `STATE`: running or stopped"),
+		valueFlag("", flagTimeout, "", "give up after `SEC`, with exit code 124 (default: wait for ever)"))
+}
+
+func eventsFlags() []cli.Flag {
+	return append(askFlags(), switchFlag("f", flagStream, "nothing of the past: what happens from now on"))
+}
+
+func historyFlags() []cli.Flag {
+	return append(askFlags(), valueFlag("n", flagLives, "", "the last `NUM` lives only (default: all that are recorded)"))
+}
+
+func jsonFlag() cli.Flag { return switchFlag("", flagJSON, "print JSON") }
+
+func pidfileFlag() cli.Flag {
+	return optionalValue{&cli.StringFlag{Name: "p", Aliases: []string{flagPidfile},
+		Usage: "the daemon's pidfile `[PATH]`, when it begins with / (or --pidfile=PATH);\n\t" +
+			"without PATH: /run/NAME.pid (as root) or /tmp/NAME.pid"}}
 }
 
 func switchFlag(short, long, usage string) cli.Flag {

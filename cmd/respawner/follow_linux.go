@@ -38,7 +38,7 @@ type follower struct {
 
 // follow prints what comes after a history that was printed. It returns when
 // nobody reads any more, or with an error.
-func follow(out io.Writer, h *history) error {
+func follow(out io.Writer, h *logFiles) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return os.NewSyscallError("inotify_init1", err)
@@ -62,7 +62,7 @@ func follow(out io.Writer, h *history) error {
 }
 
 // goOn follows the newest part of a history.
-func (f *follower) goOn(h *history) error {
+func (f *follower) goOn(h *logFiles) error {
 	if f.watch >= 0 {
 		_, _ = unix.InotifyRmWatch(f.fd, uint32(f.watch)) // it may have ended with the file
 	}
@@ -135,7 +135,7 @@ func (f *follower) copy() error {
 // next prints what was rotated after the file at hand, and goes on with the
 // file that has its name now.
 func (f *follower) next() error {
-	h, err := openHistory(f.path)
+	h, err := openLogFiles(f.path)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func newFollower(t *testing.T, path string) (*follower, *bytes.Buffer) {
 			f.file.Close()
 		}
 	})
-	h, err := openHistory(path)
+	h, err := openLogFiles(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,288 +2,215 @@ package main
 
 import (
 	"bufio"
-	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"slices"
 	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"respawner/watch/control"
+	"respawner/watch/service"
 )
 
-// history is a log with all that was rotated out of it, as it was at one moment.
-type history struct {
-	path  string
-	parts []part // the newest first
-}
-
-// part is one open file of a history.
-type part struct {
-	*os.File
-	rotated rotated // empty path: the log file itself
-}
-
-// openHistory opens all there is; that may be nothing.
-func openHistory(path string) (*history, error) {
-	for {
-		h := &history{path: path}
-		err := h.open()
-		if err == nil && h.isCurrent() {
-			return h, nil
-		}
-		h.close() // it was rotated while we looked: once more
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (h *history) open() error {
-	if f, err := openToRead(h.path); err == nil {
-		h.parts = append(h.parts, part{File: f})
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	files, err := rotatedFiles(h.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, r := range slices.Backward(files) {
-		f, e := openToRead(r.file())
-		if errors.Is(e, fs.ErrNotExist) && !r.packed { // it has been compressed since
-			r.packed = true
-			f, e = openToRead(r.file())
-		}
-		switch {
-		case e == nil:
-			h.parts = append(h.parts, part{f, r})
-		case !errors.Is(e, fs.ErrNotExist): // else it was removed for its age
-			err = errors.Join(err, e)
-		}
+func (o *options) readLives(c *cli.Context) (err error) {
+	if c.IsSet(flagLives) {
+		o.Lives, err = parseCount(flagLives, c.String(flagLives))
 	}
 	return err
 }
 
-// openToRead opens a log file; a fifo does not make it wait.
-func openToRead(path string) (*os.File, error) {
-	f, err := openNoWait(path)
+// history tells of the lives of services, from what their supervisors have
+// written down.
+func history(o options) error {
+	dir, names, err := o.services((*control.Dir).Names)
+	if err != nil {
+		return err
+	}
+	failed := false
+	all := []life{}
+	for _, name := range names {
+		some, err := livesOf(dir, name)
+		if err != nil {
+			failed = true
+			complain(err)
+		}
+		if o.Lives > 0 {
+			some = some[max(0, len(some)-o.Lives):]
+		}
+		all = append(all, some...)
+	}
+	out := bufio.NewWriter(os.Stdout)
+	if o.JSON {
+		err = json.NewEncoder(out).Encode(eventsOf(all))
+	} else {
+		tellAll(out, all)
+	}
+	if err := errors.Join(err, out.Flush()); err != nil {
+		return fmt.Errorf("print the history: %w", err)
+	}
+	return failedIf(failed)
+}
+
+func eventsOf(all []life) []named {
+	out := []named{}
+	for _, l := range all {
+		for _, ev := range l.events {
+			out = append(out, named{l.name, ev})
+		}
+	}
+	return out
+}
+
+// tellAll writes each life as a block: what it came to, and all that is known.
+func tellAll(w io.Writer, all []life) {
+	for i, l := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s, life %d of %d: %s\n", printable(l.name), l.number, l.of, printable(l.story()))
+		for _, ev := range l.events {
+			fmt.Fprintf(w, "  %s  %s\n", moment(ev.Time), eventLine(ev))
+		}
+	}
+}
+
+// historyOf is what is written down of a service; nothing at all is an error.
+func historyOf(dir *control.Dir, name string) ([]control.Event, error) {
+	var past []control.Event
+	if dir != nil {
+		var err error
+		if past, err = dir.History(name); err != nil {
+			return nil, advise(err)
+		}
+	}
+	if len(past) == 0 {
+		return nil, fmt.Errorf("%s: nothing is recorded: it was never started here, or with another --runtime-dir", name)
+	}
+	return past, nil
+}
+
+// life is what came about from one start of the program to the next.
+type life struct {
+	name   string
+	number int // of so many, from 1
+	of     int
+	events []control.Event
+	next   *control.Event // what the next life began with, nil when there is none
+	held   bool           // its supervisor lives
+}
+
+// livesOf are the lives of a service, the oldest first.
+func livesOf(dir *control.Dir, name string) ([]life, error) {
+	past, err := historyOf(dir, name)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file", path)
-	}
+	presence, _, err := dir.Presence(name)
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, err
 	}
-	return f, nil
+	return lives(name, past, presence == control.Held), nil
 }
 
-// isCurrent tells whether the log file is still the one that was opened.
-func (h *history) isCurrent() bool {
-	if len(h.parts) == 0 || h.parts[0].rotated.path != "" {
-		_, err := os.Stat(h.path)
-		return err != nil
-	}
-	return hasName(h.parts[0].File, h.path)
-}
-
-// hasName tells whether path leads to an open file.
-func hasName(f *os.File, path string) bool {
-	a, errA := f.Stat()
-	b, errB := os.Stat(path)
-	return errA == nil && errB == nil && os.SameFile(a, b)
-}
-
-func (h *history) close() {
-	for _, p := range h.parts {
-		p.Close()
-	}
-}
-
-// place is where printing begins: a part, and an offset in its text.
-type place struct {
-	part   int
-	offset int64
-}
-
-func (p place) isBefore(q place) bool {
-	return p.part > q.part || p.part == q.part && p.offset < q.offset
-}
-
-// print writes what a view shows, but for what is to come.
-func (h *history) print(out io.Writer, v view) error {
-	at, err := h.lastLines(v.Lines)
-	if err != nil {
-		return err
-	}
-	since, err := h.since(v.Since)
-	if err != nil {
-		return err
-	}
-	if at.isBefore(since) {
-		at = since
-	}
-	for i := at.part; i >= 0; i-- {
-		if err := h.parts[i].copyTo(out, at.offset); err != nil {
-			return err
+// lives cuts events before each start of the program. What comes before the
+// first, because it was written down too long ago, is a life too.
+func lives(name string, past []control.Event, held bool) []life {
+	var all []life
+	for i, ev := range past {
+		if i == 0 || ev.What == "started" {
+			if i > 0 {
+				all[len(all)-1].next = &past[i]
+			}
+			all = append(all, life{name: name, number: len(all) + 1, held: held})
 		}
-		at.offset = 0
+		l := &all[len(all)-1]
+		l.events = append(l.events, ev)
+	}
+	for i := range all {
+		all[i].of = len(all)
+	}
+	return all
+}
+
+// story says in a line how long it was up, and why it is no more.
+func (l life) story() string {
+	up, end := l.find("running"), l.end()
+	if end == nil {
+		return l.unfinished(up)
+	}
+	began := "it did not come up"
+	if up != nil {
+		began = "up for " + describeWait(end.Time.Sub(up.Time))
+	}
+	story := began + "; " + l.why(*end)
+	if l.next != nil {
+		story += "; started again " + describeWait(l.next.Time.Sub(end.Time)) + " later"
+	}
+	return story
+}
+
+// unfinished is the story without an end.
+func (l life) unfinished(up *control.Event) string {
+	began := "not up yet"
+	if up != nil {
+		began = "up since " + up.Time.Local().Format(time.DateTime)
+	}
+	if l.next != nil || !l.held {
+		return began + "; no end is recorded: its supervisor was killed"
+	}
+	return began
+}
+
+// why says what ended it. A crash has a process that died first, which need
+// not be the one whose death was the service's.
+func (l life) why(end control.Event) string {
+	first := l.firstDeath(end)
+	switch {
+	case end.What == "restarting":
+		return "it was restarted on request"
+	case end.What == "crashed" && first != nil:
+		return "it crashed; first death: " + whoEnded(*first)
+	case first != nil && l.find("failed") != nil:
+		return end.Text + "; first death: " + whoEnded(*first)
+	}
+	return end.Text
+}
+
+// end is the event that began the end, nil for none.
+func (l life) end() *control.Event {
+	for i, ev := range l.events {
+		switch ev.What {
+		case "crashed", "stopping", "restarting", "failed":
+			return &l.events[i]
+		}
 	}
 	return nil
 }
 
-// lastLines is where the last n lines begin.
-func (h *history) lastLines(n int) (place, error) {
-	if n == allLines {
-		return place{part: len(h.parts) - 1}, nil
-	}
-	var at place
-	for i, p := range h.parts {
-		offset, found, err := p.lastLines(n)
-		if err != nil {
-			return at, err
+func (l life) find(what string) *control.Event {
+	for i, ev := range l.events {
+		if ev.What == what {
+			return &l.events[i]
 		}
-		if at = (place{i, offset}); found >= n {
+	}
+	return nil
+}
+
+// firstDeath is the first violent one of the deaths that led to the end; where
+// all went in peace, the last of them.
+func (l life) firstDeath(end control.Event) *control.Event {
+	var last *control.Event
+	for i, ev := range l.events {
+		if ev.What != "exited" || ev.Exit == nil || ev.Seq > end.Seq || end.Time.Sub(ev.Time) > service.Wound {
+			continue
+		}
+		last = &l.events[i]
+		if ev.Exit.Code != 0 || ev.Exit.Signal != 0 {
 			break
 		}
-		n -= found
 	}
-	return at, nil
-}
-
-// since is where the lines since t begin.
-func (h *history) since(t time.Time) (place, error) {
-	at := place{part: len(h.parts) - 1}
-	if t.IsZero() {
-		return at, nil
-	}
-	for i, p := range h.parts {
-		offset, first, err := p.since(t)
-		if err != nil {
-			return at, err
-		}
-		if at = (place{i, offset}); !first {
-			break // and all that is older is before t
-		}
-	}
-	return at, nil
-}
-
-// text is what is in a part, from the beginning.
-func (p part) text() (io.Reader, error) {
-	if _, err := p.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	if p.rotated.packed {
-		return gzip.NewReader(bufio.NewReader(p.File))
-	}
-	return p.File, nil
-}
-
-func (p part) copyTo(out io.Writer, offset int64) error {
-	in, err := p.text()
-	if err != nil {
-		return err
-	}
-	if s, ok := in.(io.Seeker); ok {
-		_, err = s.Seek(offset, io.SeekStart)
-	} else {
-		_, err = io.CopyN(io.Discard, in, offset)
-	}
-	if err == nil {
-		_, err = io.Copy(out, in)
-	}
-	return err
-}
-
-// eachLine calls do with where each line begins, and with its beginning.
-func (p part) eachLine(do func(offset int64, line []byte) (goOn bool)) error {
-	in, err := p.text()
-	if err != nil {
-		return err
-	}
-	r := bufio.NewReaderSize(in, 1<<16)
-	begins := true
-	for offset := int64(0); ; {
-		line, err := r.ReadSlice('\n')
-		if len(line) > 0 && begins && !do(offset, line) {
-			return nil
-		}
-		offset += int64(len(line))
-		switch begins = err == nil; {
-		case err == io.EOF:
-			return nil
-		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
-			return fmt.Errorf("read %s: %w", p.Name(), err)
-		}
-	}
-}
-
-// since is where the lines since t begin, which may be its end; first tells
-// that no line is older.
-func (p part) since(t time.Time) (at int64, first bool, err error) {
-	first = true
-	err = p.eachLine(func(offset int64, line []byte) bool {
-		stamp, err := time.Parse(stampLayout, string(line[:min(len(line), len(stampLayout))]))
-		if err == nil && !stamp.Before(t) {
-			at = offset
-			return false
-		}
-		first = first && err != nil
-		at = offset + int64(len(line))
-		return true
-	})
-	return at, first, err
-}
-
-// lastLines is where the last n lines begin, and how many there are: less, when
-// it has no more.
-func (p part) lastLines(n int) (at int64, found int, err error) {
-	if p.rotated.packed {
-		return p.lastPacked(n)
-	}
-	info, err := p.Stat()
-	if err != nil || n == 0 {
-		return info.Size(), 0, err
-	}
-	buf := make([]byte, 1<<16)
-	for pos := info.Size(); pos > 0; {
-		block := buf[:min(pos, int64(len(buf)))]
-		pos -= int64(len(block))
-		if _, err := p.ReadAt(block, pos); err != nil {
-			return 0, 0, fmt.Errorf("read %s: %w", p.Name(), err)
-		}
-		for i := len(block) - 1; i >= 0; i-- {
-			if block[i] != '\n' || pos+int64(i) == info.Size()-1 {
-				continue
-			}
-			if found++; found == n {
-				return pos + int64(i) + 1, n, nil
-			}
-		}
-	}
-	return 0, found + min(1, int(info.Size())), nil
-}
-
-// lastPacked reads it twice, for what is compressed has no way back.
-func (p part) lastPacked(n int) (at int64, found int, err error) {
-	total, passed := 0, 0
-	count := func(int64, []byte) bool { total++; return true }
-	find := func(offset int64, line []byte) bool {
-		at = offset
-		if passed == total-n {
-			return false
-		}
-		passed++
-		at += int64(len(line))
-		return true
-	}
-	err = p.eachLine(count)
-	if err != nil || total <= n {
-		return 0, total, err
-	}
-	return at, n, p.eachLine(find)
+	return last
 }

@@ -78,5 +78,5 @@ func lastWords(s *control.Status, now time.Time) string {
 	if s.LastExit == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%s, %s ago", describeEnd(s.LastExit), span(now.Sub(s.LastExit.At)))
+	return fmt.Sprintf("%s, %s ago", howEnded(*s.LastExit), span(now.Sub(s.LastExit.At)))
 }

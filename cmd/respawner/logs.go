@@ -18,7 +18,7 @@ func logs(o options) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHistory(path)
+	h, err := openLogFiles(path)
 	if err != nil {
 		return fmt.Errorf("logs of %s: %w", o.Name, err)
 	}
@@ -28,7 +28,7 @@ func logs(o options) error {
 	}
 	var out io.Writer = os.Stdout
 	if isTerminal(os.Stdout) {
-		screen := &screen{out: os.Stdout}
+		screen := &escaper{out: os.Stdout}
 		defer screen.end()
 		out = screen
 	}
@@ -76,14 +76,14 @@ func outputName(o options) (string, error) {
 	return s.Output, nil
 }
 
-// screen shows lines on a terminal, which must not obey what is in them.
-type screen struct {
+// escaper shows lines on a terminal, which must not obey what is in them.
+type escaper struct {
 	out  io.Writer
 	line []byte // that has no end yet
 }
 
 // Write implements io.Writer.
-func (s *screen) Write(text []byte) (int, error) {
+func (s *escaper) Write(text []byte) (int, error) {
 	rest := append(s.line, text...)
 	for end := bytes.IndexByte(rest, '\n'); end >= 0; end = bytes.IndexByte(rest, '\n') {
 		if _, err := fmt.Fprintln(s.out, shown(string(rest[:end]))); err != nil {
@@ -96,7 +96,7 @@ func (s *screen) Write(text []byte) (int, error) {
 }
 
 // end shows a line that has no end.
-func (s *screen) end() {
+func (s *escaper) end() {
 	if len(s.line) > 0 {
 		fmt.Fprintln(s.out, shown(string(s.line)))
 	}

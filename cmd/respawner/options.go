@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,10 +18,9 @@ import (
 
 // Bounds of what a user may ask for.
 const (
-	maxWait    = 10 * 365 * 24 * time.Hour
-	maxLimit   = 1_000_000_000
-	maxStatus  = 255
-	maxNameLen = 64
+	maxWait   = 10 * 365 * 24 * time.Hour
+	maxLimit  = 1_000_000_000
+	maxStatus = 255
 )
 
 // How forks are followed.
@@ -54,6 +51,9 @@ type options struct {
 	ReloadSignal syscall.Signal
 	ControlGroup int // 0: none
 
+	// Then is what becomes of a service whose supervisor has died.
+	Then watch.Then
+
 	// Output is where the user wants the program's output: syslog, none, a
 	// path, or empty for the default; OutputDir is the folder of that, empty
 	// when there is none.
@@ -66,18 +66,22 @@ type options struct {
 	RuntimeDir string
 	PidDir     string
 
-	// Name is the service's name; Names are those that stop and status were
-	// asked for, Name being the first.
+	// Name is the service's name; Names are those that other commands were
+	// asked for, as they were written, Name being the first.
 	Name  string
 	Names []string
-
-	// Then is what becomes of a service whose supervisor has died.
-	Then watch.Then
 
 	Program string // as the user wrote it
 	Args    []string
 	JSON    bool
-	View    view // of logs
+
+	Signal  syscall.Signal // to be sent, to All or to the main process
+	All     bool
+	For     string        // the state to wait for
+	Timeout time.Duration // how long; 0: for ever
+	Stream  bool          // what happens from now on
+	Lives   int           // how many to tell of; 0: all
+	View    view          // what logs prints
 }
 
 // supervisorPidfile is where the supervisor of the service leaves its own pid.
@@ -86,130 +90,31 @@ func (o options) supervisorPidfile(name string) string {
 }
 
 // newOptions validates what a command was given. Its errors are usageErrors.
-func newOptions(c *cli.Context) (options, error) {
-	o := options{
-		Foreground: c.Bool(flagForeground),
-		JSON:       c.Bool(flagJSON),
-	}
-	steps := []func(*cli.Context) error{
-		o.readOperands, o.readName, o.readCounts, o.readDurations, o.readFollow, o.readPidfile, o.readTracking, o.readControl,
-		o.readLog, o.readRuntimeDir, o.readOutput, o.readView,
-	}
-	for _, step := range steps {
-		if err := step(c); err != nil {
+func newOptions(c *cli.Context, steps []reader) (options, error) {
+	o := options{JSON: c.Bool(flagJSON)}
+	for _, read := range append(steps, (*options).readRuntimeDir) {
+		if err := read(&o, c); err != nil {
 			return options{}, err
 		}
 	}
 	return o, nil
 }
 
-// readOperands takes the command's words apart: names up to "--", then ARGS.
-func (o *options) readOperands(c *cli.Context) error {
-	operands := c.Args().Slice()
-	if i := slices.Index(operands, "--"); i >= 0 {
-		operands, o.Args = operands[:i], operands[i+1:]
-	}
-	for _, flag := range []string{flagFollowLog, flagLines, flagSince} {
-		if c.IsSet(flag) && c.Command.Name != "logs" {
-			return usagef("--%s belongs to logs: %s prints no lines", flag, c.Command.Name)
-		}
-	}
-	if c.Command.Name == "start" {
-		return o.readProgram(operands)
-	}
-	if o.JSON && c.Command.Name != "status" && c.Command.Name != "list" {
-		return usagef("--json belongs to status and list: %s prints no JSON", c.Command.Name)
-	}
-	if c.Command.Name == "logs" && len(operands) > 1 {
-		return usagef("one log at a time, but got %q too", operands[1])
-	}
-	for _, word := range operands {
-		o.Names = append(o.Names, baseName(word))
-	}
-	return nil
-}
-
-// readProgram makes sure that start has exactly one program.
-func (o *options) readProgram(operands []string) error {
-	switch {
-	case o.JSON:
-		return usagef("--json belongs to status and list: start prints no JSON")
-	case len(operands) == 0 || operands[0] == "":
-		return usagef("no program: write respawner start PROGRAM [-- ARGS...]")
-	case len(operands) > 1:
-		return usagef("one program at a time, but got %q too: the program's own arguments go after --", operands[1])
-	}
-	o.Program = operands[0]
-	o.Names = []string{baseName(operands[0])}
-	return nil
-}
-
-// baseName is the name that a program's path gives to its service.
-func baseName(path string) string {
-	if path == "" {
-		return ""
-	}
-	return filepath.Base(path)
-}
-
-// readName lets --name take the place of the one name that the program gives.
-func (o *options) readName(c *cli.Context) error {
-	if c.IsSet(flagName) {
-		if len(o.Names) > 1 {
-			return usagef("--name names one service, but got %d names besides", len(o.Names))
-		}
-		o.Names = []string{c.String(flagName)}
-	}
-	command := c.Command.Name
-	switch {
-	case len(o.Names) > 0 && (command == "list" || command == "top"):
-		return usagef("%s shows all services, so it takes no name: status or tree NAME shows one", command)
-	case len(o.Names) == 0 && slices.Contains([]string{"list", "tree", "top"}, command):
-		return nil
-	case len(o.Names) == 0:
-		return usagef("no program: write respawner %s NAME...", command)
-	}
-	for _, name := range o.Names {
-		if why := nameFault(name); why != "" {
-			return usagef("bad service name %q: %s; choose one with --name", name, why)
-		}
-	}
-	o.Name = o.Names[0]
-	return nil
-}
-
-// nameFault says why name cannot be part of file names and log lines; empty
-// when it can.
-func nameFault(name string) string {
-	switch {
-	case name == "":
-		return "it is empty"
-	case len(name) > maxNameLen:
-		return "it is longer than " + strconv.Itoa(maxNameLen) + " bytes"
-	case name == "." || name == "..":
-		return "it means a directory"
-	case strings.Contains(name, "/"):
-		return "it must not contain /"
-	case name[0] == '-' || name[0] == '.':
-		return "it must not begin with " + name[:1]
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return "it must be printable text"
-	}
-	return ""
-}
+// reader reads and validates a part of what a command was given.
+type reader func(*options, *cli.Context) error
 
 func (o *options) readCounts(c *cli.Context) (err error) {
-	if o.RespawnLimit, err = parseLimit(c.String(flagLimit)); err != nil {
+	if o.RespawnLimit, err = parseCount(flagLimit, c.String(flagLimit)); err != nil {
 		return err
 	}
 	o.SuccessCodes, err = parseStatuses(c.String(flagSuccess))
 	return err
 }
 
-func parseLimit(s string) (int, error) {
+func parseCount(flag, s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 || n > maxLimit {
-		return 0, usagef("bad --respawn-limit %q: it must be a whole number from 0 (no limit) to %d", s, maxLimit)
+		return 0, usagef("bad --%s %q: it must be a whole number from 0 (no limit) to %d", flag, s, maxLimit)
 	}
 	return n, nil
 }
@@ -278,6 +183,11 @@ func parseSeconds(flag, s string) (time.Duration, error) {
 	return d, nil
 }
 
+func (o *options) readForeground(c *cli.Context) error {
+	o.Foreground = c.Bool(flagForeground)
+	return nil
+}
+
 // readFollow chooses how forks are followed. A pidfile is written by daemons
 // only, so -p says that the program is one.
 func (o *options) readFollow(c *cli.Context) error {
@@ -324,7 +234,7 @@ func (o *options) readTracking(c *cli.Context) error {
 func (o *options) readLog(c *cli.Context) (err error) {
 	where := c.String(flagLog)
 	switch {
-	case where == logStderr && !o.Foreground && c.Command.Name == "start":
+	case where == logStderr && !o.Foreground:
 		err = usagef("--log stderr goes with -D: in the background there is no stderr")
 	case where == logSyslog || where == logStderr:
 		o.Log = where

@@ -7,9 +7,8 @@ import (
 	"respawner/watch/control"
 )
 
-// orphaned is the status of a service whose supervisor has died, with LSB's
-// code for it.
-func orphaned(dir *control.Dir, name string) (*control.Status, int) {
+// orphaned is the status of a service whose supervisor has died.
+func orphaned(dir *control.Dir, name string) *control.Status {
 	s := control.Unsupervised(name)
 	state, err := dir.State(name)
 	if err == nil {
@@ -17,15 +16,14 @@ func orphaned(dir *control.Dir, name string) (*control.Status, int) {
 	}
 	switch {
 	case err != nil:
-		s.State, s.PIDs = "unknown", []int{}
+		s.State, s.PIDs = stateUnknown, []int{}
 		s.Message = fmt.Sprintf("its supervisor has died, and what it left can't be told (%v): respawner adopt %s looks for it", err, name)
-		return s, lsbUnknown
 	case len(s.PIDs) > 0:
 		s.State = stateOrphaned
 		s.Message = fmt.Sprintf("its supervisor has died, it runs on without one: respawner adopt %s takes it over", name)
-		return s, lsbUnknown
+	default:
+		s.State, s.PIDs = "failed", []int{}
+		s.Message = fmt.Sprintf("its supervisor has died, and so has all that it knew of: respawner start %s starts it again", name)
 	}
-	s.State, s.PIDs = "failed", []int{}
-	s.Message = fmt.Sprintf("its supervisor has died, and so has all that it knew of: respawner start %s starts it again", name)
-	return s, lsbDead
+	return s
 }

@@ -42,7 +42,7 @@ func writeLines(t *testing.T, f *outputFile, at time.Time, lines ...string) {
 // read is all that logs shows.
 func read(t *testing.T, path string, v view) string {
 	t.Helper()
-	h, err := openHistory(path)
+	h, err := openLogFiles(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func writeHistory(t *testing.T) string {
 	return path
 }
 
-func TestHistory(t *testing.T) {
+func TestLogFiles(t *testing.T) {
 	path := writeHistory(t)
 	for n := range 63 {
 		got := read(t, path, view{Lines: n})
@@ -249,7 +249,7 @@ func TestHistory(t *testing.T) {
 
 func TestScreen(t *testing.T) {
 	var out bytes.Buffer
-	s := &screen{out: &out}
+	s := &escaper{out: &out}
 	for _, text := range []string{"a\tb\x1b[2J\nhal", "f\n\n\xff\r", "rest"} {
 		if n, err := io.WriteString(s, text); n != len(text) || err != nil {
 			t.Errorf("%d, %v", n, err)

@@ -65,10 +65,7 @@ const (
 )
 
 func (o *options) readView(c *cli.Context) (err error) {
-	if c.Command.Name != "logs" {
-		return nil
-	}
-	o.View = view{Lines: defaultLines, Follow: c.Bool(flagFollowLog)}
+	o.View = view{Lines: defaultLines, Follow: c.Bool(flagStream)}
 	if c.IsSet(flagSince) {
 		o.View.Lines = allLines
 		if o.View.Since, err = parseSince(c.String(flagSince), time.Now()); err != nil {

@@ -111,17 +111,7 @@ func describeExit(e *control.Exit, now time.Time) string {
 	if e == nil {
 		return "none"
 	}
-	return fmt.Sprintf("pid %d %s, %s ago", e.PID, describeEnd(e), span(now.Sub(e.At)))
-}
-
-func describeEnd(e *control.Exit) string {
-	switch {
-	case e.Signal > 0:
-		return "killed by signal " + signalName(e.Signal)
-	case e.Code >= 0:
-		return fmt.Sprintf("exited, status %d", e.Code)
-	}
-	return "ended, nobody knows how"
+	return fmt.Sprintf("pid %d %s, %s ago", e.PID, howEnded(*e), span(now.Sub(e.At)))
 }
 
 func describeFollow(s control.Status) string {

@@ -48,7 +48,11 @@ func start(o options) error {
 	if o.Log == logSyslog && !syslogAvailable() {
 		fmt.Fprintln(os.Stderr, "respawner: no syslog here, so messages are lost: --log FILE keeps them")
 	}
-	return startBackground(thisCommand(), watch.ThenRun)
+	text, err := startBackground(thisCommand(), watch.ThenRun)
+	if err == nil {
+		_, err = fmt.Println(printable(text))
+	}
+	return err
 }
 
 // thisCommand is how this process was called.
@@ -125,15 +129,15 @@ const procsEnv = "GOMAXPROCS"
 
 // startBackground runs a start command, this very one or an earlier one, in a
 // session of its own and without a terminal, and waits for its report.
-func startBackground(again control.Command, then watch.Then) error {
+func startBackground(again control.Command, then watch.Then) (text string, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("go to the background: %w", err)
+		return "", fmt.Errorf("go to the background: %w", err)
 	}
 	defer r.Close()
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("go to the background: %w", err)
+		return "", fmt.Errorf("go to the background: %w", err)
 	}
 	cmd := exec.Command(self)
 	cmd.Args, cmd.Dir = again.Args, again.Dir
@@ -144,7 +148,7 @@ func startBackground(again control.Command, then watch.Then) error {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	err = errors.Join(cmd.Start(), w.Close())
 	if err != nil {
-		return fmt.Errorf("go to the background: %w", err)
+		return "", fmt.Errorf("go to the background: %w", err)
 	}
 	go passOn(signals, cmd.Process)
 	return outcome(r, cmd.Wait)
@@ -157,12 +161,12 @@ func passOn(signals <-chan os.Signal, supervisor *os.Process) {
 	}
 }
 
-// outcome reads the supervisor's report and says it to the user: after the end
+// outcome reads the supervisor's report and returns what it has to say: after the end
 // of one that ends, so that nothing of it is left when the command returns.
-func outcome(pipe io.Reader, end func() error) error {
+func outcome(pipe io.Reader, end func() error) (text string, err error) {
 	var rep report
 	if err := json.NewDecoder(pipe).Decode(&rep); err != nil {
-		return errors.New("the supervisor died before it could report; try -D to see what happens")
+		return "", errors.New("the supervisor died before it could report; try -D to see what happens")
 	}
 	if rep.Ended {
 		_ = end() // with the status that was reported
@@ -171,10 +175,9 @@ func outcome(pipe io.Reader, end func() error) error {
 		fmt.Fprintf(os.Stderr, "respawner: warning: %s\n", printable(rep.Warning))
 	}
 	if rep.Status != 0 {
-		return exitError{rep.Status, rep.Text, rep.Output}
+		return "", exitError{rep.Status, rep.Text, rep.Output}
 	}
-	_, err := fmt.Println(printable(rep.Text))
-	return err
+	return rep.Text, nil
 }
 
 // valueOf is the value of a variable in an environment, "" if it is not there.

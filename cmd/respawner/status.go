@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -16,15 +14,20 @@ import (
 
 // status tells how services fare; its exit code is the worst of theirs.
 func status(o options) error {
-	dir, err := control.OpenDir(o.RuntimeDir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return exitError{code: lsbUnknown, msg: err.Error()}
+	dir, names, err := o.services((*control.Dir).Names)
+	if exitCode(err) == exitFailure {
+		err = exitError{code: lsbUnknown, msg: err.Error()}
+	}
+	if err != nil {
+		return err
 	}
 	var all []*control.Status
 	var codes []int
-	for _, name := range o.Names {
-		s, code := statusOne(dir, o, name)
-		all, codes = append(all, s), append(codes, code)
+	for i, out := range atOnce(names, func(name string) result { return lookAt(dir, name) }) {
+		if out.err != nil {
+			complain(explain(names[i], out))
+		}
+		all, codes = append(all, out.status), append(codes, o.statusCodeOf(names[i], out))
 	}
 	if err := printStatus(o, all); err != nil {
 		return exitError{code: lsbUnknown, msg: err.Error()}
@@ -35,22 +38,12 @@ func status(o options) error {
 	return nil
 }
 
-// statusOne asks for one service; why it can't be told is said at once.
-func statusOne(dir *control.Dir, o options, name string) (*control.Status, int) {
-	s := control.Unsupervised(name)
-	presence := control.Absent
-	if dir != nil {
-		var err error
-		if s, presence, err = dir.Status(name); err != nil {
-			fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error()))
-			return unknown(name, err), lsbUnknown
-		}
+func (o options) statusCodeOf(name string, out result) int {
+	if out.err != nil {
+		return lsbUnknown
 	}
-	if presence == control.Stale {
-		return orphaned(dir, name)
-	}
-	leftover := presence == control.Absent && (isOurs(o.supervisorPidfile(name)) || isOurs(o.Pidfile))
-	return s, statusCode(s.State, leftover)
+	leftover := out.presence == control.Stale || out.presence == control.Absent && (isOurs(o.supervisorPidfile(name)) || isOurs(o.Pidfile))
+	return statusCode(out.status.State, leftover)
 }
 
 // isOurs tells whether a file is there that this user left, or root.
@@ -90,7 +83,7 @@ func printText(w io.Writer, all []*control.Status) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		if err := render(w, displayOf(os.Stdout), *s, time.Now(), cmdline); err != nil {
+		if err := render(w, *s, time.Now(), cmdline); err != nil {
 			return err
 		}
 	}

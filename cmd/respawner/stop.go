@@ -4,55 +4,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os/signal"
-	"syscall"
 
 	"respawner/watch/control"
 )
 
-// stop ends services, one after the other. That one does not run is no error.
+// stop ends services, all at once. That one does not run is no error.
 func stop(o options) error {
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer cancel()
-	dir, err := control.OpenDir(o.RuntimeDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		dir, err = nil, nil
-	}
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, name := range o.Names {
-		said, err := stopOne(ctx, dir, o, name)
-		if said != "" {
-			fmt.Println(said)
+	progress := newProgress()
+	defer progress.end()
+	return o.each((*control.Dir).Names, func(ctx context.Context, dir *control.Dir, name string) result {
+		if dir == nil {
+			return result{}
 		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+		defer progress.watch(ctx, dir, name)()
+		return o.stopOne(ctx, dir, name)
+	}, func(name string, out result) string {
+		progress.erase()
+		return stopped(name, out)
+	})
 }
 
-// stopOne ends a service, and says what came of it.
-func stopOne(ctx context.Context, dir *control.Dir, o options, name string) (string, error) {
-	presence := control.Absent
-	var err error
-	if dir != nil {
-		_, presence, err = dir.Stop(ctx, name)
-	}
+func (o options) stopOne(ctx context.Context, dir *control.Dir, name string) result {
+	s, presence, err := dir.Stop(ctx, name)
 	if errors.Is(err, context.Canceled) {
-		return "", fmt.Errorf("%s is still being stopped: no longer waiting for that", name)
+		err = fmt.Errorf("%s is still being stopped: no longer waiting for that", name)
 	}
-	if err != nil {
-		return "", err
+	out := result{status: s, presence: presence, err: err}
+	if err == nil && presence == control.Stale {
+		out.text, out.err = o.finish(dir, name)
 	}
-	switch presence {
+	return out
+}
+
+func stopped(name string, out result) string {
+	switch out.presence {
 	case control.Held:
-		return name + " was stopped", nil
+		return name + " was stopped"
 	case control.Stale:
-		err = finish(dir, o, name)
-	default:
-		fmt.Printf("%s is not running\n", name)
+		return out.text
 	}
-	return name + " is not running", nil
+	return name + " is not running"
 }

@@ -148,10 +148,14 @@ func (w *topWatch) do(ctx context.Context, d topDo) {
 	case doRestart:
 		w.tell(w.restart(ctx, d.name))
 	case doStop:
-		said, err := stopOne(ctx, w.dir, w.o, d.name)
-		w.tell(outcomeMsg{said, err})
+		out := w.o.stopOne(ctx, w.dir, d.name)
+		if out.err != nil {
+			w.tell(outcomeMsg{err: explain(d.name, out)})
+			return
+		}
+		w.tell(outcomeMsg{text: stopped(d.name, out)})
 	case doTree:
-		w.tell(forestMsg{d.name, treeLines(ask(w.dir, d.name), sinceBoot(), readProcInfo, cmdline)})
+		w.tell(forestMsg{d.name, treeLines(lookAt(w.dir, d.name).status, sinceBoot(), readProcInfo, cmdline)})
 	}
 }
 

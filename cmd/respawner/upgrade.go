@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"respawner/watch"
@@ -19,40 +17,33 @@ import (
 // upgrade has supervisors go on as the binary that is installed now. It is
 // tried first: what can't take over is not exec'ed.
 func upgrade(o options) error {
-	dir, err := control.OpenDir(o.RuntimeDir)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer cancel()
-	var errs []error
-	for _, name := range o.Names {
-		errs = append(errs, upgradeOne(ctx, dir, name))
-	}
-	return errors.Join(errs...)
+	return o.each(supervised, upgradeOne, func(_ string, out result) string { return out.text })
 }
 
-func upgradeOne(ctx context.Context, dir *control.Dir, name string) error {
-	offer, presence, err := dir.Upgrade(name)
-	switch {
-	case err != nil:
-		return err
-	case presence == control.Stale:
-		return fmt.Errorf("%s: its supervisor has died; respawner adopt %s gives it a new one", name, name)
-	case presence == control.Absent:
-		return fmt.Errorf("%s is not running: there is no supervisor to upgrade", name)
+func upgradeOne(ctx context.Context, dir *control.Dir, name string) result {
+	if dir == nil {
+		return result{err: errNotRunning}
+	}
+	offer, presence, err := dir.Upgrade(ctx, name)
+	out := result{presence: presence, err: err}
+	if err == nil && presence != control.Held {
+		out.err = errNotRunning
+	}
+	if out.err != nil {
+		return out
 	}
 	if err := try(ctx, offer); err != nil {
-		return fmt.Errorf("%s goes on as it is, supervised by %s: %w", name, offer.Version, err)
+		out.err = fmt.Errorf("%s goes on as it is, supervised by %s: %w", name, offer.Version, err)
+		return out
 	}
-	s, presence, err := dir.Ask(ctx, name, control.Request{Op: control.OpUpgrade, Checked: true})
-	if err == nil && presence != control.Held {
-		err = fmt.Errorf("%s: its supervisor has died; respawner adopt %s gives it a new one", name, name)
+	out.status, out.presence, out.err = dir.Ask(ctx, name, control.Request{Op: control.OpUpgrade, Checked: true})
+	if out.err == nil && out.presence != control.Held {
+		out.err = errNotRunning
 	}
-	if err == nil {
-		fmt.Printf("%s: its supervisor, pid %d, is %s now, was %s\n", name, s.SupervisorPID, s.Version, offer.Version)
+	if out.err == nil {
+		out.text = fmt.Sprintf("%s: its supervisor, pid %d, is %s now, was %s", name, out.status.SupervisorPID, out.status.Version, offer.Version)
 	}
-	return err
+	return out
 }
 
 // tryPatience is how long a binary may take to say that it can take over.

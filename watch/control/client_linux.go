@@ -26,7 +26,7 @@ var ErrSilent = errors.New("the supervisor does not answer")
 // directory could not be read.
 func (d *Dir) Status(name string) (*Status, Presence, error) {
 	var answer *Status
-	presence, err := d.talk(name, func(c *conversation, _ int) error {
+	presence, err := d.talk(context.Background(), name, func(c *conversation, _ int) error {
 		err := c.ask(Request{Op: OpStatus})
 		if err == nil {
 			answer, err = c.status()
@@ -57,13 +57,13 @@ func orphaned(name string) *Status {
 // supervisor nobody is asked.
 func (d *Dir) Stop(ctx context.Context, name string) (*Status, Presence, error) {
 	var last *Status
-	presence, err := d.talk(name, func(c *conversation, pid int) error {
+	presence, err := d.talk(ctx, name, func(c *conversation, pid int) error {
 		gone, err := openPidfd(pid)
 		if err != nil {
 			return err
 		}
 		defer unix.Close(gone)
-		if last, err = c.complete(ctx, Request{Op: OpStop}); err != nil {
+		if last, err = c.complete(Request{Op: OpStop}); err != nil {
 			return err
 		}
 		return await(gone)
@@ -77,9 +77,9 @@ func (d *Dir) Stop(ctx context.Context, name string) (*Status, Presence, error) 
 // as the Presence tells. What the supervisor says no to is a *Refusal.
 func (d *Dir) Ask(ctx context.Context, name string, r Request) (*Status, Presence, error) {
 	var last *Status
-	presence, err := d.talk(name, func(c *conversation, _ int) (err error) {
+	presence, err := d.talk(ctx, name, func(c *conversation, _ int) (err error) {
 		if r.takesTime() {
-			last, err = c.complete(ctx, r)
+			last, err = c.complete(r)
 		} else if err = c.ask(r); err == nil {
 			last, err = c.status()
 		}
@@ -94,9 +94,9 @@ func (r Request) takesTime() bool {
 
 // Upgrade asks which binary an upgrade in place would exec; Ask with Checked
 // has it come about.
-func (d *Dir) Upgrade(name string) (*Upgrade, Presence, error) {
+func (d *Dir) Upgrade(ctx context.Context, name string) (*Upgrade, Presence, error) {
 	var offer *Upgrade
-	presence, err := d.talk(name, func(c *conversation, _ int) error {
+	presence, err := d.talk(ctx, name, func(c *conversation, _ int) error {
 		err := c.ask(Request{Op: OpUpgrade})
 		if err == nil {
 			var reply Reply
@@ -112,41 +112,27 @@ func (d *Dir) Upgrade(name string) (*Upgrade, Presence, error) {
 }
 
 // complete asks, and waits for the second reply.
-func (c *conversation) complete(ctx context.Context, r Request) (*Status, error) {
+func (c *conversation) complete(r Request) (*Status, error) {
 	if err := c.ask(r); err != nil {
 		return nil, err
 	}
 	if _, err := c.status(); err != nil {
 		return nil, err
 	}
-	var last *Status
-	err := c.patiently(ctx, func() (err error) {
-		last, err = c.status()
-		return err
-	})
-	return last, err
+	if err := c.patiently(); err != nil {
+		return nil, err
+	}
+	return c.status()
 }
 
-// patiently has a part of the conversation take as long as it likes, or until
-// ctx is done.
-func (c *conversation) patiently(ctx context.Context, part func() error) error {
-	conn := c.rw.(net.Conn)
-	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	err := part()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
-}
+// patiently has the rest of the conversation take as long as it likes.
+func (c *conversation) patiently() error { return c.rw.(net.Conn).SetDeadline(time.Time{}) }
 
 // Events tells of each event of a service from now on, until its supervisor
 // ends, tell returns an error (which is returned), or ctx is done. began, with
 // the status of the moment, comes before the first.
 func (d *Dir) Events(ctx context.Context, name string, began func(*Status) error, tell func(Event) error) (Presence, error) {
-	return d.talk(name, func(c *conversation, _ int) error {
+	return d.talk(ctx, name, func(c *conversation, _ int) error {
 		if err := c.ask(Request{Op: OpEvents}); err != nil {
 			return err
 		}
@@ -157,7 +143,10 @@ func (d *Dir) Events(ctx context.Context, name string, began func(*Status) error
 		if err := began(s); err != nil {
 			return err
 		}
-		return c.patiently(ctx, func() error { return c.follow(tell) })
+		if err := c.patiently(); err != nil {
+			return err
+		}
+		return c.follow(tell)
 	})
 }
 
@@ -179,27 +168,30 @@ func (c *conversation) follow(tell func(Event) error) error {
 
 // talk connects to the supervisor of name, if there is one, and has the
 // conversation; it begins again when the supervisor changes under it.
-func (d *Dir) talk(name string, say func(c *conversation, pid int) error) (Presence, error) {
-	changes := -1
+func (d *Dir) talk(ctx context.Context, name string, say func(c *conversation, pid int) error) (Presence, error) {
+	var changes *changes
 	for end := time.Now().Add(Patience); ; {
-		err := d.converse(name, say)
+		err := d.converse(ctx, name, say)
 		if err == nil {
 			return Held, nil
 		}
-		if !interrupted(err) {
-			return Held, silent(name, err)
+		if ctx.Err() != nil {
+			return Held, ctx.Err()
 		}
-		presence, pid, err := d.Presence(name)
-		if err != nil || presence != Held {
-			return presence, err
-		}
-		if time.Now().After(end) {
+		presence, pid, gone := d.Presence(name)
+		if errors.Is(err, os.ErrDeadlineExceeded) || interrupted(err) && presence == Held && time.Now().After(end) {
 			return Held, fmt.Errorf("%s: %w: its pid is %d; kill -TERM it if it hangs", name, ErrSilent, pid)
 		}
-		if changes >= 0 {
-			err = wait(changes, time.Until(end))
+		if !interrupted(err) {
+			return Held, fmt.Errorf("%s: %w", name, err)
+		}
+		if gone != nil || presence != Held {
+			return presence, gone
+		}
+		if changes != nil {
+			err = changes.wait(ctx, end)
 		} else if changes, err = d.watch(); err == nil { // then look once more
-			defer unix.Close(changes)
+			defer changes.close()
 		}
 		if err != nil {
 			return Held, err
@@ -207,12 +199,14 @@ func (d *Dir) talk(name string, say func(c *conversation, pid int) error) (Prese
 	}
 }
 
-func (d *Dir) converse(name string, say func(c *conversation, pid int) error) error {
+// converse has one conversation, unless ctx is done before its end.
+func (d *Dir) converse(ctx context.Context, name string, say func(c *conversation, pid int) error) error {
 	conn, err := dial(d.at(name + ".sock"))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if err := conn.SetDeadline(time.Now().Add(Patience)); err != nil {
 		return err
 	}
@@ -249,13 +243,6 @@ func dial(path string) (net.Conn, error) {
 		return nil, os.NewSyscallError("connect", err)
 	}
 	return net.FileConn(f)
-}
-
-func silent(name string, err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%s: %w", name, ErrSilent)
-	}
-	return fmt.Errorf("%s: %w", name, err)
 }
 
 // interrupted tells whether err means that there is no supervisor at the

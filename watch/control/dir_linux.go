@@ -51,7 +51,7 @@ func (d *Dir) check(fd int) error {
 		return fmt.Errorf("runtime directory %s: %w", d.path, err)
 	}
 	d.owner = int(st.Uid)
-	if uid := os.Geteuid(); uid != 0 && d.owner != 0 && uid != d.owner && !(st.Mode&0o010 != 0 && inGroup(int(st.Gid))) {
+	if uid := os.Geteuid(); uid != 0 && d.owner != 0 && uid != d.owner && (st.Mode&0o010 == 0 || !inGroup(int(st.Gid))) {
 		return d.notYours()
 	}
 	if st.Mode&0o022 != 0 {

@@ -11,6 +11,8 @@
 //	NAME.sock   its control socket
 //	NAME.out    a FIFO, from the program's stdout and stderr to the supervisor
 //	NAME.json   the last words of a supervisor that ended: its last Status
+//	NAME.history, NAME.history.1
+//	            what came about, an Event on each line; the older ones in .1
 //
 // The lock is the truth about who supervises: the kernel releases it with the
 // process, and F_GETLK names the holder, so no pid is ever read from a file.
@@ -20,11 +22,18 @@
 //
 // A client sends a Request and reads Replies, each one JSON object on one line.
 //
-//	{"v":1,"op":"status"}    one Reply with the Status
-//	{"v":1,"op":"reopen"}    the same, after log files were asked to be opened anew
-//	{"v":1,"op":"stop"}      a Reply at once, another when nobody is left;
-//	                         then the supervisor ends, and with it the connection
+//	{"v":1,"op":"status"}                a Reply with the Status
+//	{"v":1,"op":"reload"}                the same, when the signal was sent
+//	{"v":1,"op":"signal","signal":10}
+//	{"v":1,"op":"reset"}
+//	{"v":1,"op":"reopen"}
+//	{"v":1,"op":"stop"}                  a Reply at once, another when it is done
+//	{"v":1,"op":"restart"}
+//	{"v":1,"op":"wait","for":"running"}
+//	{"v":1,"op":"events"}                a Reply at once, then one for each Event
+//	{"v":1,"op":"upgrade"}               a Reply with the binary; "checked" has it come about
 //
-// A Reply with an error is the last one. Lines of a request are at most
-// MaxRequest bytes long.
+// A Reply with an error is the last one; its Code tells errors apart, and a
+// client has it as a Refusal. Lines of a request are at most MaxRequest bytes
+// long. docs/PROTOCOL.md says it all, for clients in other languages.
 package control

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +61,12 @@ func FuzzParseRequest(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, op := range []string{
+		`restart"`, `reload"`, `reset"`, `events"`, `signal","signal":10,"all":true`, `signal","signal":65`, `signal","signal":-1`,
+		`wait","for":"running"`, `wait","for":"stopped"`, `wait","for":"Running"`, `wait"`,
+	} {
+		f.Add([]byte(`{"v":1,"op":"` + op + `}`))
+	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		r, err := ParseRequest(line)
 		if err != nil {
@@ -67,11 +75,66 @@ func FuzzParseRequest(f *testing.F) {
 			}
 			return
 		}
-		if r.V != Version || r.Op != OpStatus && r.Op != OpStop && r.Op != OpReopen {
+		known := []string{OpStatus, OpStop, OpRestart, OpReload, OpSignal, OpReset, OpWait, OpEvents, OpReopen, OpUpgrade}
+		if r.V != Version || !slices.Contains(known, r.Op) || r.Op == OpSignal && (r.Signal < 1 || r.Signal > 64) {
 			t.Fatalf("%q was taken for %+v", line, r)
 		}
 		if again, err := ParseRequest(bytes.TrimSuffix(Line(r), []byte("\n"))); err != nil || again != r {
 			t.Fatalf("%q: %+v came back as %+v, %v", line, r, again, err)
+		}
+	})
+}
+
+// docs/PROTOCOL.md knows each field, operation and code there is.
+func TestProtocolIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := []string{
+		OpStatus, OpStop, OpRestart, OpReload, OpSignal, OpReset, OpWait, OpEvents, ForRunning, ForStopped,
+		string(CodeRequest), string(CodeDenied), string(CodeBusy), string(CodeState), string(CodeFailed),
+	}
+	for _, v := range []any{Request{}, Reply{}, Status{}, Process{}, Exit{}, Event{}} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(v)) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			words = append(words, name)
+		}
+	}
+	for _, word := range words {
+		if !bytes.Contains(doc, []byte("`"+word+"`")) && !bytes.Contains(doc, []byte(`"`+word+`"`)) {
+			t.Errorf("it does not speak of %s", word)
+		}
+	}
+}
+
+// FuzzReplies: whatever a supervisor says, a client hears replies that say
+// something, and then an error; it never panics.
+func FuzzReplies(f *testing.F) {
+	line := string(Line(Reply{V: Version, Status: full()}))
+	event := string(Line(Reply{V: Version, Event: &Event{Seq: 1, What: "exited", Exit: &Exit{PID: 2, Signal: 11, Core: true}}}))
+	for _, seed := range []string{
+		line, event, line + event + line, string(Line(Reply{V: 1, Error: "no", Code: CodeBusy})), line[:40], "", "\n\n", "null\n", "[]\n",
+		`{"v":1}` + "\n", `{"status":[]}` + "\n", `{"event":{"exit":7}}` + "\n", "{\"v\":1,\"error\":\"\x1b[2J\xff\"}\n", strings.Repeat("x", 9000) + "\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, said []byte) {
+		c := converse(struct {
+			io.Reader
+			io.Writer
+		}{bytes.NewReader(said), io.Discard})
+		for range bytes.Count(said, []byte("\n")) + 1 {
+			reply, err := c.hear()
+			if refusal := new(Refusal); reply.Error != "" && !errors.As(err, &refusal) {
+				t.Fatalf("%q: refused without a *Refusal: %v", said, err)
+			}
+			if err == nil && reply.Status == nil && reply.Event == nil {
+				t.Fatalf("%q: heard nothing", said)
+			}
+		}
+		if _, err := c.hear(); !errors.Is(err, io.EOF) {
+			t.Fatalf("%q: %v at the end", said, err)
 		}
 	})
 }
@@ -81,7 +144,7 @@ func full() *Status {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000000, time.UTC)
 	return &Status{
 		Name: "x\n\"y\" <&>\u2028", State: "backoff", Since: at, MainPID: 7, SupervisorPID: 6, Restarts: 2,
-		RespawnLimit: 3, NextStart: &at, PIDs: []int{7, 9}, Processes: []Process{{7, 6, "main"}, {9, 7, ""}},
+		RespawnLimit: 3, NextStart: &at, KillAt: &at, PIDs: []int{7, 9}, Processes: []Process{{7, 6, "main"}, {9, 7, ""}},
 		Follow: "on", Followed: true, Tracking: "scan", TrackingReason: "no connector", LostEvents: 7, Resyncs: 4,
 		LastExit: &Exit{PID: 5, Code: 1, Signal: 9, At: at}, Message: "it crashed\nbadly", Output: "/var/log/x",
 	}

@@ -29,6 +29,10 @@ type Status struct {
 	// NextStart is when the next start is due; only in backoff.
 	NextStart *time.Time `json:"next_start,omitempty"`
 
+	// KillAt is when the processes that were asked to end, and are still
+	// there, are killed; only while the service is being ended.
+	KillAt *time.Time `json:"kill_at,omitempty"`
+
 	// PIDs are all live processes of the service, ascending.
 	PIDs []int `json:"pids"`
 

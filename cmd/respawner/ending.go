@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+
+	"respawner/watch/control"
+)
+
+// howEnded says how a process ended.
+func howEnded(e control.Exit) string {
+	switch {
+	case e.Signal > 0 && e.Core:
+		return "killed by signal " + signalName(e.Signal) + ", core dumped"
+	case e.Signal > 0:
+		return "killed by signal " + signalName(e.Signal)
+	case e.Code >= 0:
+		return fmt.Sprintf("exited, status %d", e.Code)
+	}
+	return "ended, nobody knows how"
+}
+
+// whoEnded names the process that an event tells the end of, and says how.
+func whoEnded(ev control.Event) string {
+	who := fmt.Sprintf("pid %d", ev.PID)
+	if ev.Role != "" {
+		who += " (" + ev.Role + ")"
+	}
+	if ev.Exit == nil {
+		return who + " has ended"
+	}
+	return who + " " + howEnded(*ev.Exit)
+}
+
+// inWords says what an event tells beside its name.
+func inWords(ev control.Event) string {
+	switch ev.What {
+	case "started":
+		return fmt.Sprintf("pid %d", ev.PID)
+	case "followed":
+		return "it put itself into the background: pid " + ev.Text
+	case "forked":
+		if ev.PPID == 0 {
+			return fmt.Sprintf("pid %d, child of the supervisor", ev.PID)
+		}
+		return fmt.Sprintf("pid %d, child of pid %d", ev.PID, ev.PPID)
+	case "execed":
+		return fmt.Sprintf("pid %d runs %s", ev.PID, ev.Text)
+	case "exited":
+		return whoEnded(ev)
+	case "main", "running":
+		return fmt.Sprintf("main pid %d", ev.PID)
+	case "killing":
+		return "they did not end when asked to: pid " + ev.Text
+	}
+	return ev.Text
+}

@@ -1,0 +1,76 @@
+//go:build linux
+
+package test
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// Two uids and a group that nobody else has.
+const (
+	memberUID   = "23451"
+	strangerUID = "23452"
+	teamGID     = "23453"
+)
+
+// Members of the control group may look and act; a stranger may not even look,
+// and is told who may.
+func TestControlGroup(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	s := newShape(t, "foreground")
+	if err := os.Chmod(s.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	st := s.start("--control-group", teamGID)
+	as := func(uid, groups, verb string, options ...string) result {
+		t.Helper()
+		words := []string{"setpriv", "--reuid=" + uid, "--regid=" + uid, groups, respawner}
+		return shell(t, append(words, s.words(verb, options...)...)...)
+	}
+	member := func(verb string, options ...string) result {
+		t.Helper()
+		return as(memberUID, "--groups="+teamGID, verb, options...)
+	}
+	if r := member("status"); r.code != 0 || !strings.HasPrefix(r.stdout, `"shape" process is running`) {
+		t.Errorf("status by a member: %v", r)
+	}
+	if r := member("restart"); r.code != 0 {
+		t.Errorf("restart by a member: %v", r)
+	}
+	if now := s.mustRun(); now.MainPID == st.MainPID || now.SupervisorPID != st.SupervisorPID {
+		t.Errorf("before: %+v\nnow: %+v", st, now)
+	}
+	if r := member("history"); r.code != 0 || !strings.Contains(r.stdout, "life 2 of 2") {
+		t.Errorf("history by a member: %v", r)
+	}
+	for verb, code := range map[string]int{"status": 4, "restart": 1, "stop": 1, "events": 1, "history": 1, "wait": 1} {
+		mustFail(t, as(strangerUID, "--clear-groups", verb), code, "--control-group")
+	}
+	if r := member("stop"); r.code != 0 {
+		t.Errorf("stop by a member: %v", r)
+	}
+	s.mustNotRun("stopped")
+}
+
+// The socket itself knows who may: a runtime directory that all may enter
+// changes nothing.
+func TestStrangerInAnOpenDirectory(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	s := newShape(t, "foreground")
+	if err := os.Chmod(s.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	if err := os.Chmod(s.runtime, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stranger := []string{"setpriv", "--reuid=" + strangerUID, "--regid=" + strangerUID, "--clear-groups", respawner}
+	mustFail(t, shell(t, append(stranger, s.words("status")...)...), 4, "--control-group")
+	mustFail(t, shell(t, append(stranger, s.words("stop")...)...), 1, "--control-group")
+	s.mustRun()
+	s.stop()
+}
