@@ -16,10 +16,10 @@ func TestStopShowsItsProgress(t *testing.T) {
 		skip(t, "no script(1)")
 	}
 	s := newShape(t, "escapees")
-	s.start("--stop-timeout", "3")
+	s.start("--stop-timeout", "5")
 	words := append([]string{respawner}, s.words("stop")...)
 	r := shell(t, "script", "-qec", strings.Join(words, " "), "/dev/null")
-	for _, want := range []string{`stopping shape: 3 processes left \(\ds\), KILL in [12]s`, `\r\x1b\[K[^\x1b]*shape was stopped\r\n$`} {
+	for _, want := range []string{`stopping shape: \d+ process(es)? left \(\ds\), KILL in [0-4]s`, `\r\x1b\[K[^\x1b]*shape was stopped\r\n$`} {
 		if len(matches(want, r.stdout)) == 0 {
 			t.Errorf("no %s: exit code %d, %q", want, r.code, r.stdout)
 		}
@@ -27,18 +27,4 @@ func TestStopShowsItsProgress(t *testing.T) {
 	s.mustNotRun("stopped")
 	s.start("--stop-timeout", "1.5")
 	mustSay(t, s.tell("stop"), "shape was stopped")
-}
-
-// What is done at once has no progress to show.
-func TestQuickStopShowsNoProgress(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("script"); err != nil {
-		skip(t, "no script(1)")
-	}
-	s := newShape(t, "foreground")
-	s.start()
-	words := append([]string{respawner}, s.words("stop")...)
-	if r := shell(t, "script", "-qec", strings.Join(words, " "), "/dev/null"); r.stdout != "shape was stopped\r\n" || r.code != 0 {
-		t.Errorf("stop: exit code %d, %q", r.code, r.stdout)
-	}
 }
