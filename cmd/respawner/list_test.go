@@ -87,7 +87,7 @@ func TestOptionsOfAll(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"list x": "status or tree NAME shows one", "top --name x": "takes no name", "top --json": "--json belongs to", "tree a/../..": "bad service name",
+		"list x": "status or tree NAME shows one", "top --name x": "takes no name", "top --json": "--json does not belong to top", "tree a/../..": "bad service name",
 	} {
 		if _, err := parse(words(in)...); exitCode(err) != exitUsage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", in, err, want)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,10 +16,19 @@ import (
 // parse gives what a command would have been called with.
 func parse(argv ...string) (got options, err error) {
 	keep := func(o options) error { got = o; return nil }
-	app := newApp(actions{keep, keep, keep, keep, keep, keep, keep})
+	app := newApp(thatAll(keep))
 	app.Writer, app.ErrWriter = io.Discard, io.Discard
 	err = run(app, argv)
 	return got, err
+}
+
+// thatAll are the commands, with something else for each to do.
+func thatAll(do func(options) error) []command {
+	all := commands()
+	for i := range all {
+		all[i].do = do
+	}
+	return all
 }
 
 // defaults are the options of "start x" in the runtime dir /d.
@@ -66,15 +76,6 @@ func TestOptions(t *testing.T) {
 		{"start x -D --log syslog", func(o *options) { o.Foreground = true }},
 		{"start x --log l.log", func(o *options) { o.Log = "/l.log" }},
 		{"start x --runtime-dir r", func(o *options) { o.RuntimeDir, o.PidDir, o.OutputDir = "/r", "/r", "/r/log" }},
-		{"stop ./test/mock/forever.sh", func(o *options) {
-			o.Name, o.Names, o.Program = "forever.sh", []string{"forever.sh"}, ""
-		}},
-		{"status a ./b c/ --json -- ignored", func(o *options) {
-			o.Name, o.Names, o.Program = "a", []string{"a", "b", "c"}, ""
-			o.JSON, o.Args = true, []string{"ignored"}
-		}},
-		{"stop --name y", func(o *options) { o.Name, o.Names, o.Program = "y", []string{"y"}, "" }},
-		{"stop --name y x", func(o *options) { o.Name, o.Names, o.Program = "y", []string{"y"}, "" }},
 	}
 	for _, tt := range tests {
 		want := defaults()
@@ -86,19 +87,87 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// Of the commands but start.
+func TestClientOptions(t *testing.T) {
+	t.Setenv("RESPAWNER_RUNTIME_DIR", "/d")
+	t.Chdir("/")
+	tests := []struct {
+		in, names string
+		want      options
+	}{
+		{"stop ./test/mock/forever.sh", "forever.sh", options{}},
+		{"status a ./b c/ --json -- ignored", "a b c", options{JSON: true, Args: []string{"ignored"}}},
+		{"-p status x", "x", options{Pidfile: filepath.Join(pidDir(), "x.pid")}},
+		{"stop --name y", "y", options{}},
+		{"stop --name y x", "y", options{}},
+		{"restart web* [ab]? --json", "web* [ab]?", options{JSON: true}},
+		{"signal usr1 x y", "x y", options{Signal: syscall.SIGUSR1}},
+		{"signal 9 --name x --all", "x", options{Signal: syscall.SIGKILL, All: true}},
+		{"wait x", "x", options{For: "running"}},
+		{"wait --timeout 1m --for stopped x", "x", options{For: "stopped", Timeout: time.Minute}},
+		{"events", "", options{}},
+		{"-f events x", "x", options{Stream: true}},
+		{"events --follow", "", options{Stream: true}},
+		{"history -n 3 x", "x", options{Lives: 3}},
+	}
+	for _, tt := range tests {
+		want := tt.want
+		want.RuntimeDir, want.PidDir, want.OutputDir = "/d", "/d", "/d/log"
+		if tt.names != "" {
+			want.Names = words(tt.names)
+			want.Name = want.Names[0]
+		}
+		got, err := parse(words(tt.in)...)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q:\n got %+v, %v\nwant %+v", tt.in, got, err, want)
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	known := words(`web1 web2 db odd[1] odd1`)
+	known = append(known, "bad\nname")
+	for words, want := range map[string]string{
+		"db":           "db",
+		"unknown":      "unknown",
+		"web*":         "web1 web2",
+		"db web? db":   "db web1 web2",
+		"web2 *":       "web2 web1 db odd[1] odd1",
+		"odd[1]":       "odd[1]",
+		"odd[1-3] db*": "odd1 db",
+	} {
+		got, err := expand(known, strings.Fields(words))
+		if err != nil || !slices.Equal(got, strings.Fields(want)) {
+			t.Errorf("%s: got %q, %v; want %s", words, got, err, want)
+		}
+	}
+	for words, code := range map[string]int{"mail*": exitFailure, "db x?": exitFailure, "web[": exitUsage} {
+		if got, err := expand(known, strings.Fields(words)); exitCode(err) != code {
+			t.Errorf("%s: got %q, %v; want code %d", words, got, err, code)
+		}
+	}
+}
+
 func TestOptionsErrors(t *testing.T) {
 	tests := []struct{ in, want string }{
-		{"", "no command: write start, stop, status, logs or reopen"},
+		{"", "no command: write respawner start PROGRAM"},
 		{"-D", "no command"},
-		{"sttart x", `unknown command "sttart": it must be start, stop, status, logs or reopen. Did you mean "start"?`},
+		{"sttart x", `unknown command "sttart": respawner --help lists them all. Did you mean "start"?`},
 		{"lighttpd start", `Did you mean "start lighttpd"?`},
 		{"start", "no program"},
 		{"stop", "no program"},
 		{"status", "no program"},
 		{"start -- x", "no program"},
 		{"start x y", `got "y" too: the program's own arguments go after --`},
-		{"start x --json", "--json belongs to status and list"},
-		{"stop x --json", "--json belongs to status and list"},
+		{"start x --json", "option --json does not belong to start, but to restart, reopen, reload, signal, reset, status, list, wait, events, history"},
+		{"-D stop x", "option -D does not belong to stop, but to start"},
+		{"status x -n 3", "option -n does not belong to status, but to start, logs, history"},
+		{"history x -n many", `bad --lives "many"`},
+		{"signal USR1", "write respawner signal SIG NAME"},
+		{"signal x USR1", `no such signal: "x"`},
+		{"wait x --for up", `bad --for "up": it must be running or stopped`},
+		{"wait x --timeout never", `bad --timeout "never"`},
+		{"events x/..", "bad service name"},
 		{"start x -n -1", `bad --respawn-limit "-1"`},
 		{"start x -n 1.5", `bad --respawn-limit "1.5"`},
 		{"start x -n 1000000001", `bad --respawn-limit "1000000001"`},
@@ -192,17 +261,18 @@ func TestHelp(t *testing.T) {
 		want []string
 	}{
 		{"--help", []string{
-			"respawner [options] start|stop|status|logs|reopen PROGRAM [-- ARGS...]",
+			"respawner [options] COMMAND NAME... [-- ARGS...]", "   look:", "tell why services went down",
 			"respawner start --follow-forks lighttpd -- -f /etc/lighttpd/lighttpd.conf",
 			"respawner status lighttpd", "respawner stop lighttpd", "-p [PATH], --pidfile [PATH]",
 		}},
-		{"start --help", []string{"127 PROGRAM is not found"}},
+		{"start --help", []string{"127 PROGRAM is not found", "--respawn-limit NUM"}},
+		{"history --help", []string{"-n NUM, --lives NUM"}},
 		{"help status", []string{"Exit code (LSB)"}},
 		{"--version", []string{"respawner version " + version}},
 	}
 	for _, tt := range tests {
 		var out strings.Builder
-		app := newApp(actions{})
+		app := newApp(commands())
 		app.Writer = &out
 		if err := run(app, words(tt.in)); err != nil {
 			t.Errorf("%q: %v", tt.in, err)

@@ -274,23 +274,29 @@ func TestOutputOptions(t *testing.T) {
 		"start x --output-size 2G":   func(o *options) { o.OutputSize = 2 << 30 },
 		"start x --output-keep=0":    func(o *options) { o.OutputKeep = 0 },
 		"start x -n 3":               func(o *options) { o.RespawnLimit = 3 },
-		"logs x":                     func(o *options) { o.Program, o.View.Lines = "", defaultLines },
-		"logs -n 3 x":                func(o *options) { o.Program, o.View.Lines = "", 3 },
-		"-n all logs x":              func(o *options) { o.Program, o.View.Lines = "", allLines },
-		"logs x -fn0":                func(o *options) { o.Program, o.View.Follow = "", true },
-		"logs --respawn-limit 3 x":   func(o *options) { o.Program, o.View.Lines, o.RespawnLimit = "", defaultLines, 3 },
-		"logs x --since 2026-11-23": func(o *options) {
-			o.Program, o.View = "", view{Lines: allLines, Since: time.Date(2026, 11, 23, 0, 0, 0, 0, time.Local)}
-		},
-		"logs x -n1 --since=2026-11-23": func(o *options) {
-			o.Program, o.View = "", view{Lines: 1, Since: time.Date(2026, 11, 23, 0, 0, 0, 0, time.Local)}
-		},
 	} {
 		expect := defaults()
 		want(&expect)
 		got, err := parse(words(in)...)
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(expect) {
 			t.Errorf("%q:\n got %+v, %v\nwant %+v", in, got, err, expect)
+		}
+	}
+}
+
+func TestLogsOptions(t *testing.T) {
+	t.Setenv("RESPAWNER_RUNTIME_DIR", "/d")
+	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.Local)
+	for in, want := range map[string]view{
+		"logs x":                        {Lines: defaultLines},
+		"logs -n 3 x":                   {Lines: 3},
+		"-n all logs x":                 {Lines: allLines},
+		"logs x -fn0":                   {Follow: true},
+		"logs x --since 2026-11-23":     {Lines: allLines, Since: day},
+		"logs x -n1 --since=2026-11-23": {Lines: 1, Since: day},
+	} {
+		if got, err := parse(words(in)...); err != nil || got.View != want || got.Name != "x" || got.OutputDir != "/d/log" {
+			t.Errorf("%q:\n got %+v, %v\nwant %+v", in, got, err, want)
 		}
 	}
 }
@@ -306,15 +312,15 @@ func TestOutputOptionErrors(t *testing.T) {
 		"start x --output-size 9999999G":             "bad --output-size",
 		"start x --output-keep -1":                   `bad --output-keep "-1"`,
 		"start x --output-keep 1001":                 `bad --output-keep "1001"`,
-		"start x -f":                                 "--follow belongs to logs",
-		"status x --since 1h":                        "--since belongs to logs",
-		"stop x --lines 1":                           "--lines belongs to logs",
+		"start x -f":                                 "option -f does not belong to start",
+		"status x --since 1h":                        "option --since does not belong to status",
+		"stop x --lines 1":                           "option --lines does not belong to stop",
 		"logs x y":                                   `got "y" too`,
 		"logs":                                       "no program: write respawner logs NAME",
 		"logs x -n -1":                               `bad --lines "-1"`,
 		"logs x --since yesterday":                   `bad --since "yesterday"`,
 		"logs x --since -1h":                         `bad --since "-1h"`,
-		"logs x --json":                              "--json belongs to status",
+		"logs x --json":                              "option --json does not belong to logs",
 	} {
 		_, err := parse(words(in)...)
 		wantUsageError(t, in, err, want)

@@ -83,7 +83,7 @@ func printText(w io.Writer, all []*control.Status) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		if err := render(w, *s, time.Now(), cmdline); err != nil {
+		if err := render(w, displayOf(os.Stdout), *s, time.Now(), cmdline); err != nil {
 			return err
 		}
 	}

@@ -142,7 +142,7 @@ func lastEvent(s topService, now time.Time) string {
 	text := oneWord(span(now.Sub(s.last.Time))) + " "
 	switch ev := s.last; {
 	case ev.Exit != nil:
-		text += fmt.Sprintf("pid %d %s", ev.PID, describeEnd(ev.Exit))
+		text += fmt.Sprintf("pid %d %s", ev.PID, howEnded(*ev.Exit))
 	case ev.Text != "":
 		text += ev.What + ": " + ev.Text
 	default:

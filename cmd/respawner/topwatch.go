@@ -116,7 +116,7 @@ func (w *topWatch) listen(ctx context.Context, s *control.Status) {
 	if _, already := w.follows.LoadOrStore(s.Name, true); already {
 		return
 	}
-	now := func() { w.tell(statusMsg{time.Now(), ask(w.dir, s.Name)}) }
+	now := func() { w.tell(statusMsg{time.Now(), lookAt(w.dir, s.Name).status}) }
 	go func() {
 		defer w.follows.Delete(s.Name)
 		_, _ = w.dir.Events(ctx, s.Name, func(*control.Status) error { return nil }, func(ev control.Event) error {

@@ -59,7 +59,7 @@ func waitStopped(ctx context.Context, dir *control.Dir, name string) result {
 	case err == nil && presence == control.Absent:
 		return lookAt(dir, name)
 	}
-	return result{s, presence, err}
+	return result{status: s, presence: presence, err: err}
 }
 
 // waitRunning waits first until there is somebody to ask.
@@ -77,7 +77,7 @@ func (o options) waitRunning(ctx context.Context, dir *control.Dir, name string)
 		}
 		s, presence, err := dir.Ask(ctx, name, control.Request{Op: control.OpWait, For: control.ForRunning})
 		if err != nil || presence == control.Held {
-			return result{s, presence, err}
+			return result{status: s, presence: presence, err: err}
 		}
 	}
 }
