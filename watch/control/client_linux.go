@@ -20,6 +20,10 @@ const Patience = 10 * time.Second
 // answer.
 var ErrSilent = errors.New("the supervisor does not answer")
 
+// ErrLeft is what a client returns when the supervisor hangs up in the middle
+// of what it was asked for.
+var ErrLeft = errors.New("the supervisor has gone in the middle of it; look at the status")
+
 // Status asks how a service is. The Presence tells where the answer comes
 // from: Held, the supervisor's own; otherwise the last words of one that
 // ended, or of none. The error wraps ErrSilent, or says why the runtime
@@ -122,7 +126,11 @@ func (c *conversation) complete(r Request) (*Status, error) {
 	if err := c.patiently(); err != nil {
 		return nil, err
 	}
-	return c.status()
+	s, err := c.status()
+	if (r.Op == OpRestart || r.Op == OpUpgrade) && interrupted(err) {
+		err = fmt.Errorf("%w (%v)", ErrLeft, err) // it must not be asked for twice
+	}
+	return s, err
 }
 
 // patiently has the rest of the conversation take as long as it likes.

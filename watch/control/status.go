@@ -97,7 +97,7 @@ type Exit struct {
 // Event is something that came about in a service. What it can be: started,
 // followed, forked, execed, exited, main, running, crashed, backoff,
 // restarting, stopping, killing, stopped, failed (see package service);
-// signalled, reset, resynced, tracking.
+// signalled, reset, resynced, tracking, adopted, upgraded.
 type Event struct {
 	// Seq counts a service's events; it goes on where an earlier supervisor
 	// has stopped.
