@@ -34,7 +34,13 @@
 //	named_linux.go         what it names, and whether that may be believed
 //	trust_linux.go         who can have written a file
 //	output_linux.go        what the programs write: a FIFO, lines, a sink
-//	control_linux.go       the control socket
+//	report_linux.go        how a start came out, with the program's last lines
+//	control_linux.go       the control socket and its clients
+//	requests_linux.go      what they ask for, and wait for
+//	journal_linux.go       what comes about, for those who follow or look back
+//	record_linux.go        what is written down for a later supervisor
+//	adopt_linux.go         going on with the service of one that was killed
+//	upgrade_linux.go       going on as another binary, in the same process
 //	procfs_linux.go        /proc
 //
 // One goroutine, locked to its thread, owns all state, so there is no lock.

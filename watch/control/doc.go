@@ -13,10 +13,14 @@
 //	NAME.json   the last words of a supervisor that ended: its last Status
 //	NAME.history, NAME.history.1
 //	            what came about, an Event on each line; the older ones in .1
+//	NAME.state, NAME.command
+//	            what a later supervisor must know, and how the service was
+//	            started; gone when the supervisor ends in good order
 //
 // The lock is the truth about who supervises: the kernel releases it with the
 // process, and F_GETLK names the holder, so no pid is ever read from a file.
-// A lock file that nobody holds is what a killed supervisor leaves.
+// A lock file that nobody holds is what a killed supervisor leaves. In it is the
+// claim's ID, which is in the environment of all processes of the service.
 //
 // # The protocol
 //
