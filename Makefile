@@ -21,8 +21,8 @@ install: build ## into DESTDIR and PREFIX (default /usr/local)
 
 .PHONY: test
 test: deps ## all tests, with the race detector where there is a C compiler
-	if command -v cc >/dev/null; then CGO_ENABLED=1 go test -count=1 -race ./...; \
-	else CGO_ENABLED=0 go test -count=1 ./...; fi
+	if command -v cc >/dev/null; then CGO_ENABLED=1 go test -timeout 20m -count=1 -race ./...; \
+	else CGO_ENABLED=0 go test -timeout 20m -count=1 ./...; fi
 
 .PHONY: demo
 demo: PACKAGES = lighttpd curl

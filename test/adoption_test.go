@@ -212,7 +212,8 @@ func killInTheMiddle(s *service) {
 		kill(s.t, st.MainPID, unix.SIGKILL)
 	case "nothing":
 	default:
-		launch(s.t, s.command(verb))
+		asked := launch(s.t, s.command(verb))
+		defer asked.code() // it must not meddle with what comes next
 	}
 	time.Sleep(delay) // any moment will do
 	if alive(st.SupervisorPID) && unix.Kill(st.SupervisorPID, unix.SIGKILL) == nil {

@@ -85,14 +85,18 @@ func (u *unit) restore() (record, error) {
 }
 
 // adoptRecorded takes up those who were written down and live. It returns the
-// others.
+// others, but for those whose pid is somebody else's now: those are told of at
+// once, for the new one may be found to be of the service.
 func (s *Supervisor) adoptRecorded(u *unit, rec record) (lost []int) {
 	known := map[int]identity{}
 	for _, id := range rec.Procs {
 		known[id.PID] = id
 	}
 	for _, q := range rec.Machine.Procs {
-		if !s.adoptOne(u, q.PID, known[q.PID]) {
+		switch err := s.adoptOne(u, q.PID, known[q.PID]); {
+		case errors.Is(err, errOther):
+			s.tell(u, service.Exited{PID: q.PID})
+		case err != nil:
 			lost = append(lost, q.PID)
 		}
 	}
@@ -100,26 +104,32 @@ func (s *Supervisor) adoptRecorded(u *unit, rec record) (lost []int) {
 	return lost
 }
 
+// errOther is what adoptOne returns for a pid that was given away.
+var errOther = errors.New("another process has the pid")
+
 // adoptOne takes up a process that the machine knows of, if it is still the
 // one that was written down.
-func (s *Supervisor) adoptOne(u *unit, pid int, was identity) bool {
+func (s *Supervisor) adoptOne(u *unit, pid int, was identity) error {
 	fd, err := openPidfd(pid)
 	if err != nil {
-		return false // dead; or else there is no descriptor left for it, and it can't be followed
+		return err // dead; or else there is no descriptor left for it, and it can't be followed
 	}
 	p := &process{pid: pid, unit: u, pidfd: -1, since: monotonic(), foreign: !s.descends(pid)}
 	p.identity, err = identityOf(pid, fd)
 	if errors.Is(err, errGone) && parentOf(pid) == s.pid {
 		err = nil // dead, but it is still ours to reap, so it is nobody else
 	}
-	if err != nil || p.identity != was {
+	if err == nil && p.identity != was {
+		err = errOther
+	}
+	if err != nil {
 		s.check(unix.Close(fd))
-		return false
+		return err
 	}
 	if err := s.admit(p, fd); err != nil {
 		s.fall(err)
 	}
-	return true
+	return nil
 }
 
 // adoptMarked takes up those that have the service's mark in their environment

@@ -101,7 +101,8 @@ Prints state, processes, restarts and last exit; with --json one object,
 for several names an array.
 
 Exit code (LSB): 0 it runs; 3 it does not; 1 it is dead, but its pidfile or
-lock is left; 4 nobody can tell; 2 wrong usage.`
+lock is left; 4 nobody can tell, or it runs, but its supervisor has died;
+2 wrong usage.`
 
 const waitText = `respawner [options] wait [--for STATE] [--timeout SEC] [--json] NAME...
 
@@ -126,14 +127,14 @@ and of what, what was killed with it, and what else came about. It needs no
 supervisor. With --json it is one array of events.
 
 Exit code: 0 all was told; 1 nothing is recorded; 2 wrong usage.`
-const adoptText = `respawner [options] adopt PROGRAM...
+const adoptText = `respawner [options] adopt NAME...
 
 Gives a service whose supervisor has died (kill -9) a new one: all that runs
 of it is taken over, and what was under way, a restart or a stop, goes on.
 start does the same, and has the service run whatever was under way.
 
 Exit code: 0 it has a supervisor; 2 wrong usage, 1 any other failure.`
-const logsText = `respawner [options] logs [-f] [-n N] [--since WHEN] PROGRAM
+const logsText = `respawner [options] logs [-f] [-n N] [--since WHEN] NAME
 
 Prints the last 20 lines that PROGRAM has written to stdout and stderr, each
 with its time; -n N the last N (all: all that is kept), --since 10m or
@@ -143,16 +144,15 @@ terminal control characters are shown, not obeyed; else all is as it was written
 Exit code: 0 printed; 3 there is no such log; 2 wrong usage, 1 any other
 failure, or the output is not kept in a file.`
 
-const reopenText = `respawner [options] reopen PROGRAM...
+const reopenText = `respawner [options] reopen [--json] NAME...
 
 Has the supervisor close its log files and open them anew: the program's
 output and its own --log file. That is for logrotate, which has moved them;
 USR1 to the supervisor does the same.
 
-Exit code: 0 it was told; 3 one has no supervisor; 2 wrong usage, 1 any other
-failure.`
+Exit code: 0 it was told; 1 one has no supervisor; 2 wrong usage.`
 
-const upgradeText = `respawner [options] upgrade PROGRAM...
+const upgradeText = `respawner [options] upgrade NAME...
 
 Has the supervisor go on as the respawner that is installed now, in the same
 process: nothing is restarted, no exit status is lost, no client is hung up on.

@@ -153,6 +153,8 @@ const (
 // left. (When it can be neither asked nor found: lsbUnknown.)
 func statusCode(state string, leftover bool) int {
 	switch {
+	case state == stateOrphaned || state == stateUnknown:
+		return lsbUnknown
 	case leftover:
 		return lsbDead
 	case state == stateRunning:

@@ -92,7 +92,7 @@ func (c *Claim) identify() error {
 		_, err = c.lock.WriteAt([]byte(c.id), 0)
 	}
 	if err != nil {
-		return fmt.Errorf("lock of %s: %w", c.name, err)
+		return fmt.Errorf("lock of %s in %s: %w", c.name, c.dir.path, err)
 	}
 	return nil
 }
