@@ -52,8 +52,12 @@ func (d *Dir) Reclaim(name, pidfile string, lock *os.File) (*Claim, error) {
 	c := &Claim{dir: d, name: name, pidfile: pidfile, lock: lock}
 	unix.CloseOnExec(int(lock.Fd()))
 	lk := unix.Flock_t{Type: unix.F_WRLCK, Len: 1}
-	if err := unix.FcntlFlock(lock.Fd(), unix.F_SETLK, &lk); err != nil || !d.is(name+".lock", lock) {
-		return nil, fmt.Errorf("%s %w: another supervisor has its lock (%v)", name, ErrHeld, err)
+	err := unix.FcntlFlock(lock.Fd(), unix.F_SETLK, &lk)
+	if err == nil && !d.is(name+".lock", lock) {
+		err = unix.ESTALE
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %w, by another supervisor: %w", name, ErrHeld, err)
 	}
 	return c, c.identify()
 }

@@ -128,7 +128,7 @@ func (c *conversation) complete(r Request) (*Status, error) {
 	}
 	s, err := c.status()
 	if (r.Op == OpRestart || r.Op == OpUpgrade) && interrupted(err) {
-		err = fmt.Errorf("%w (%v)", ErrLeft, err) // it must not be asked for twice
+		err = fmt.Errorf("%w (%s)", ErrLeft, err.Error()) // no longer a reason to ask again
 	}
 	return s, err
 }
