@@ -74,6 +74,7 @@ func supervise(p plan) {
 			Spec: p.Spec, Pidfile: p.Pidfile, Control: must(claims[i].Listen()), StopOnHangup: true, Tracking: tracking,
 			Program: Program{Path: must(exec.LookPath(p.Args[0])), Args: p.Args, Env: os.Environ(), Files: [3]*os.File{null, null, null}},
 			Log:     slog.New(slog.NewTextHandler(log, nil)),
+			ID:      claims[i].ID(), State: claims[i], History: must(claims[i].History()),
 		})
 	}
 	configs[0].Report = func(r Report) { _ = out.Encode(r) }

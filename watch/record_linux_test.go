@@ -1,0 +1,143 @@
+package watch
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/control"
+	"respawner/watch/service"
+)
+
+func TestReadRecord(t *testing.T) {
+	good := record{V: RecordVersion, Boot: "b", Machine: service.New(service.Spec{}).Save()}
+	text := func(change func(*record)) string {
+		rec := good
+		change(&rec)
+		return string(must(json.Marshal(rec)))
+	}
+	for name, tt := range map[string]struct {
+		text string
+		want error
+	}{
+		"good":            {text(func(*record) {}), nil},
+		"nothing":         {"", errNoRecord},
+		"half":            {text(func(*record) {})[:50], errNoRecord},
+		"no JSON":         {"\x00\xff", errNoRecord},
+		"no such state":   {strings.Replace(text(func(*record) {}), `"stopped"`, `"happy"`, 1), errNoRecord},
+		"another version": {text(func(r *record) { r.V++ }), errOtherMaker},
+		"another boot":    {text(func(r *record) { r.Boot = "c" }), errOtherBoot},
+	} {
+		if _, err := readRecord([]byte(tt.text), "b"); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
+// An identity is that of one process only, and of none that is dead.
+func TestIdentity(t *testing.T) {
+	one, oneFD := run(t, "sleep", "1000")
+	other, otherFD := run(t, "sleep", "1000")
+	a, again, b := must(identityOf(one, oneFD)), must(identityOf(one, oneFD)), must(identityOf(other, otherFD))
+	if a != again || a == b || a.PID != one || a.Start <= 0 || a.Inode == 0 {
+		t.Errorf("%+v, then %+v; another one %+v", a, again, b)
+	}
+	check(t, unix.Kill(one, unix.SIGKILL))
+	readable(t, oneFD)
+	if id, err := identityOf(one, oneFD); !errors.Is(err, errGone) {
+		t.Errorf("of a dead one: %+v, %v", id, err)
+	}
+}
+
+// Left tells who is still there of those that were written down.
+func TestLeft(t *testing.T) {
+	main, mainFD := run(t, "sleep", "1000")
+	dead, deadFD := run(t, "sleep", "1000")
+	rec := record{V: RecordVersion, Boot: bootID(), Procs: []identity{must(identityOf(main, mainFD)), must(identityOf(dead, deadFD))}}
+	rec.Procs = append(rec.Procs, identity{PID: os.Getpid(), Start: time.Hour}) // the pid was given away
+	rec.Machine.Main = main
+	rec.Machine.Programs = []service.Program{{}}
+	check(t, unix.Kill(dead, unix.SIGKILL))
+	readable(t, deadFD)
+	left := func() (int, []int) {
+		t.Helper()
+		mainPID, pids, err := Left(must(json.Marshal(rec)))
+		check(t, err)
+		return mainPID, pids
+	}
+	if mainPID, pids := left(); mainPID != main || !slices.Equal(pids, []int{main}) {
+		t.Errorf("main %d, %v", mainPID, pids)
+	}
+	rec.Machine.Main = dead
+	if mainPID, _ := left(); mainPID != 0 {
+		t.Errorf("main %d is dead", mainPID)
+	}
+	rec.Boot = "another"
+	if mainPID, pids := left(); mainPID != 0 || len(pids) > 0 {
+		t.Errorf("after a reboot: main %d, %v", mainPID, pids)
+	}
+	if _, _, err := Left([]byte("{")); err == nil {
+		t.Error("it is garbled, and no error")
+	}
+}
+
+// FuzzRecord: whatever a state file says, there is an error or a machine that
+// goes on, and can be stopped.
+func FuzzRecord(f *testing.F) {
+	m := service.New(service.Spec{Name: "x"})
+	now := time.Unix(1, 0)
+	f.Add(must(json.Marshal(record{V: RecordVersion, Machine: m.Save()})))
+	m.Step(now, service.Start{})
+	f.Add(must(json.Marshal(record{V: RecordVersion, Machine: m.Save()})))
+	m.Step(now, service.Spawned{Run: 1, PID: 100})
+	m.Step(now, service.Forked{Parent: 100, Child: 101})
+	f.Add(must(json.Marshal(record{V: RecordVersion, Machine: m.Save(), Procs: []identity{{100, 1, 2}}})))
+	m.Step(now.Add(time.Second), service.Due{Timer: service.TimerSettle})
+	m.Step(now, service.Exited{PID: 100, Exit: service.Exit{Known: true, Signal: 9}})
+	f.Add(must(json.Marshal(record{V: RecordVersion, Machine: m.Save()})))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		rec, err := readRecord(text, "")
+		if err != nil {
+			return
+		}
+		m, err := service.Restore(service.Spec{Name: "x", StopTimeout: time.Second}, rec.Machine)
+		if err != nil {
+			return
+		}
+		for _, q := range rec.Machine.Procs {
+			m.Step(now, service.Exited{PID: q.PID})
+		}
+		m.Step(now, service.Resume{})
+		m.Step(now, service.Stop{})
+		m.Step(now, service.Spawned{Run: m.Run(), PID: 7})
+		m.Step(now, service.Exited{PID: 7})
+		if s := m.State(); s != service.Stopped && s != service.Failed {
+			t.Errorf("it can't be stopped: %v", s)
+		}
+	})
+}
+
+// A supervisor that can't write down says so once, and goes on.
+func TestRecordCantBeWritten(t *testing.T) {
+	s := begin(t, shell("exec sleep 1000", service.Spec{}))
+	main := s.up()
+	eventually(t, "what it writes first is in the way", func() bool {
+		return os.Mkdir(filepath.Dir(s.at)+"/.x.state", 0o700) == nil
+	})
+	for range 2 {
+		check(t, unix.Kill(main, unix.SIGKILL))
+		dead := main
+		main = s.await("it is back", func(st *control.Status) bool { return st.MainPID != dead && st.State == "running" }).MainPID
+	}
+	s.stop()
+	if n := strings.Count(s.log.String(), "will not know all"); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}
