@@ -19,7 +19,6 @@ func TestWrongUsage(t *testing.T) {
 		{"start", "no program"},
 		{"start -- true", "no program"},
 		{"stop", "no program"},
-		{"status", "no program"},
 		{"launch true", "launch"},
 		{"start --frobnicate true", "frobnicate"},
 		{"--frobnicate start true", "frobnicate"},

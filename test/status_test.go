@@ -117,3 +117,29 @@ func TestNames(t *testing.T) {
 	b.mustRun()
 	b.stop()
 }
+
+// Without a name it tells of all services.
+func TestStatusOfAll(t *testing.T) {
+	t.Parallel()
+	a := newShape(t, "foreground")
+	a.name = "a"
+	b := a.beside("b")
+	all := func() result { return call(t, "status", "--runtime-dir", a.runtime) }
+	if r := all(); r.code != 3 || r.stdout != "" || !strings.Contains(r.stderr, "no service") {
+		t.Errorf("before any: %v", r)
+	}
+	a.start()
+	b.start()
+	if r := all(); r.code != 0 || strings.Count(r.stdout, "process is running\n") != 2 {
+		t.Errorf("two: %v", r)
+	}
+	if r := b.tell("stop"); r.code != 0 {
+		t.Errorf("stop: %v", r)
+	}
+	r := call(t, "status", "--json", "--runtime-dir", a.runtime)
+	var got []status
+	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil || r.code != 3 || len(got) != 2 || got[0].State != "running" || got[1].State != "stopped" {
+		t.Errorf("one of them has stopped: %v, %v", r, err)
+	}
+	a.stop()
+}

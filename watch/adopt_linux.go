@@ -181,13 +181,20 @@ func (s *Supervisor) adoptFound(u *unit, pid int) {
 	s.tell(u, service.Spawned{Run: u.machine.Run(), PID: pid, Program: programOf(pid)})
 }
 
-// Left is what still runs of a service whose supervisor has died, by what that
-// one wrote down: its main process, 0 if that has ended, and all that it knew
-// of, in the order of their forest. The error says why it can't be told.
-func Left(state []byte) (mainPID int, pids []int, err error) {
+// Leftover is what a supervisor that has died has left, by what it wrote down.
+type Leftover struct {
+	Main   int    // the main process, 0 if that has ended
+	PIDs   []int  // all that it knew of and that live, in the order of their forest
+	Output string // where the program's output is kept, as in Output.Name
+}
+
+// Left reads what a dead supervisor wrote down. The error says why it can't be
+// told from that.
+func Left(state []byte) (Leftover, error) {
 	rec, err := readRecord(state, bootID())
+	left := Leftover{Output: rec.Output, PIDs: []int{}}
 	if errors.Is(err, errOtherBoot) {
-		return 0, nil, nil
+		return left, nil
 	}
 	for _, id := range rec.Procs {
 		fd, err := openPidfd(id.PID)
@@ -195,12 +202,12 @@ func Left(state []byte) (mainPID int, pids []int, err error) {
 			continue
 		}
 		if now, err := identityOf(id.PID, fd); err == nil && now == id {
-			pids = append(pids, id.PID)
+			left.PIDs = append(left.PIDs, id.PID)
 		}
 		_ = unix.Close(fd)
 	}
-	if slices.Contains(pids, rec.Machine.Main) {
-		mainPID = rec.Machine.Main
+	if slices.Contains(left.PIDs, rec.Machine.Main) {
+		left.Main = rec.Machine.Main
 	}
-	return mainPID, pids, err
+	return left, err
 }

@@ -19,6 +19,7 @@ type record struct {
 	Boot    string        `json:"boot"` // the kernel's boot_id
 	Machine service.Saved `json:"machine"`
 	Procs   []identity    `json:"procs"`
+	Output  string        `json:"output,omitempty"` // where the program's output is kept
 }
 
 // RecordVersion is the version of what a supervisor writes down; another one
@@ -122,7 +123,7 @@ func (s *Supervisor) writeRecord(u *unit) {
 }
 
 func (s *Supervisor) recordOf(u *unit) record {
-	rec := record{V: RecordVersion, Boot: u.recorder.boot, Machine: u.machine.Save()}
+	rec := record{V: RecordVersion, Boot: u.recorder.boot, Machine: u.machine.Save(), Output: u.config.Output.Name}
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	for _, q := range rec.Machine.Procs {
 		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && p.identify() {

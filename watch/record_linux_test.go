@@ -66,24 +66,24 @@ func TestLeft(t *testing.T) {
 	rec.Machine.Programs = []service.Program{{}}
 	check(t, unix.Kill(dead, unix.SIGKILL))
 	readable(t, deadFD)
-	left := func() (int, []int) {
+	left := func() Leftover {
 		t.Helper()
-		mainPID, pids, err := Left(must(json.Marshal(rec)))
+		l, err := Left(must(json.Marshal(rec)))
 		check(t, err)
-		return mainPID, pids
+		return l
 	}
-	if mainPID, pids := left(); mainPID != main || !slices.Equal(pids, []int{main}) {
-		t.Errorf("main %d, %v", mainPID, pids)
+	if l := left(); l.Main != main || !slices.Equal(l.PIDs, []int{main}) {
+		t.Errorf("%+v", l)
 	}
 	rec.Machine.Main = dead
-	if mainPID, _ := left(); mainPID != 0 {
-		t.Errorf("main %d is dead", mainPID)
+	if l := left(); l.Main != 0 {
+		t.Errorf("main is dead, but %+v", l)
 	}
 	rec.Boot = "another"
-	if mainPID, pids := left(); mainPID != 0 || len(pids) > 0 {
-		t.Errorf("after a reboot: main %d, %v", mainPID, pids)
+	if l := left(); l.Main != 0 || len(l.PIDs) > 0 {
+		t.Errorf("after a reboot: %+v", l)
 	}
-	if _, _, err := Left([]byte("{")); err == nil {
+	if _, err := Left([]byte("{")); err == nil {
 		t.Error("it is garbled, and no error")
 	}
 }

@@ -95,10 +95,10 @@ start is started at once.
 
 Exit code: 0 done; 1 it has no supervisor; 2 wrong usage.`
 
-const statusText = `respawner [options] status [--json] NAME...
+const statusText = `respawner [options] status [--json] [NAME...]
 
-Prints state, processes, restarts and last exit; with --json one object,
-for several names an array.
+Prints state, processes, restarts and last exit, of all services when none is
+named; with --json one object for one name, else an array.
 
 Exit code (LSB): 0 it runs; 3 it does not; 1 it is dead, but its pidfile or
 lock is left; 4 nobody can tell, or it runs, but its supervisor has died;

@@ -69,11 +69,8 @@ func outputName(o options) (string, error) {
 		return "", err
 	}
 	defer dir.Close()
-	s, _, err := dir.Status(o.Name)
-	if err != nil {
-		return "", err
-	}
-	return s.Output, nil
+	out := lookAt(dir, o.Name)
+	return out.status.Output, out.err
 }
 
 // escaper shows lines on a terminal, which must not obey what is in them.

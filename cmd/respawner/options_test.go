@@ -156,7 +156,6 @@ func TestOptionsErrors(t *testing.T) {
 		{"lighttpd start", `Did you mean "start lighttpd"?`},
 		{"start", "no program"},
 		{"stop", "no program"},
-		{"status", "no program"},
 		{"start -- x", "no program"},
 		{"start x y", `got "y" too: the program's own arguments go after --`},
 		{"start x --json", "option --json does not belong to start, but to restart, reopen, reload, signal, reset, status, list, wait, events, history"},

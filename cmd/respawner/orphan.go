@@ -12,17 +12,19 @@ func orphaned(dir *control.Dir, name string) *control.Status {
 	s := control.Unsupervised(name)
 	state, err := dir.State(name)
 	if err == nil {
-		s.MainPID, s.PIDs, err = watch.Left(state)
+		var left watch.Leftover
+		left, err = watch.Left(state)
+		s.MainPID, s.PIDs, s.Output = left.Main, left.PIDs, left.Output
 	}
 	switch {
 	case err != nil:
-		s.State, s.PIDs = stateUnknown, []int{}
+		s.State = stateUnknown
 		s.Message = fmt.Sprintf("its supervisor has died, and what it left can't be told (%v): respawner adopt %s looks for it", err, name)
 	case len(s.PIDs) > 0:
 		s.State = stateOrphaned
 		s.Message = fmt.Sprintf("its supervisor has died, it runs on without one: respawner adopt %s takes it over", name)
 	default:
-		s.State, s.PIDs = "failed", []int{}
+		s.State = "failed"
 		s.Message = fmt.Sprintf("its supervisor has died, and so has all that it knew of: respawner start %s starts it again", name)
 	}
 	return s

@@ -12,16 +12,20 @@ import (
 	"respawner/watch/control"
 )
 
-// status tells how services fare; its exit code is the worst of theirs.
+// status tells how services fare, all when none is named; its exit code is the
+// worst of theirs.
 func status(o options) error {
 	dir, names, err := o.services((*control.Dir).Names)
+	if err == nil && dir != nil && len(o.Names) == 0 {
+		names, err = dir.Names()
+	}
 	if exitCode(err) == exitFailure {
 		err = exitError{code: lsbUnknown, msg: err.Error()}
 	}
 	if err != nil {
 		return err
 	}
-	var all []*control.Status
+	all := []*control.Status{}
 	var codes []int
 	for i, out := range atOnce(names, func(name string) result { return lookAt(dir, name) }) {
 		if out.err != nil {
@@ -31,6 +35,9 @@ func status(o options) error {
 	}
 	if err := printStatus(o, all); err != nil {
 		return exitError{code: lsbUnknown, msg: err.Error()}
+	}
+	if len(all) == 0 {
+		return exitError{code: lsbNotRunning, msg: "no service was started here; is it in another --runtime-dir?"}
 	}
 	if code := worstCode(codes); code != 0 {
 		return exitError{code: code}
@@ -62,6 +69,9 @@ func printStatus(o options, all []*control.Status) error {
 	if o.JSON {
 		show = printJSON
 	}
+	if o.JSON && len(o.Names) == 0 {
+		show = printJSONArray
+	}
 	var out bytes.Buffer
 	if err := show(&out, all); err != nil {
 		return err
@@ -75,8 +85,10 @@ func printJSON(w io.Writer, all []*control.Status) error {
 	if len(all) == 1 {
 		return json.NewEncoder(w).Encode(all[0])
 	}
-	return json.NewEncoder(w).Encode(all)
+	return printJSONArray(w, all)
 }
+
+func printJSONArray(w io.Writer, all []*control.Status) error { return json.NewEncoder(w).Encode(all) }
 
 func printText(w io.Writer, all []*control.Status) error {
 	for i, s := range all {
