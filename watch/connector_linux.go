@@ -164,7 +164,7 @@ func (s *Supervisor) observe(ev procconn.Event) {
 	case ev.Kind == procconn.Exit:
 		p.exit = exitOf(ev.ExitCode)
 		if p.dead {
-			s.bury(p, p.exit)
+			s.buryUnreaped(p)
 		}
 	}
 }

@@ -73,6 +73,7 @@ func (s *Supervisor) adopt(u *unit, parent, pid int, since time.Duration) {
 // enter puts a process into the table.
 func (s *Supervisor) enter(p *process) {
 	s.procs[p.pid] = p
+	delete(s.unreaped, p.pid)
 	s.entered++
 	if l := &s.ladder; l.step == TrackSocketFilter {
 		l.changed, l.fresh = true, append(l.fresh, p)
@@ -165,13 +166,24 @@ func (s *Supervisor) died(p *process) {
 func (s *Supervisor) buryChild(p *process, exit service.Exit) {
 	s.forget(p)
 	s.check(reap(p.pidfd))
-	if p.exit = exit; s.isLast(p) && hasChildren() {
+	if p.exit = exit; s.isLast(p) && s.hasOthers() {
 		s.missed() // somebody was born of whom nobody told
 		s.catchUp()
 	}
 	if s.procs[p.pid] == p { // else its pid was given away, and so it was buried
 		s.bury(p, exit)
 	}
+}
+
+// hasOthers tells whether we have a child that is not known to be dead.
+func (s *Supervisor) hasOthers() bool {
+	for pid := range s.unreaped {
+		if parentOf(pid) == s.pid {
+			s.check(reapStranger(pid))
+			delete(s.unreaped, pid)
+		}
+	}
+	return hasChildren()
 }
 
 // isLast tells whether nobody else is known who could be our child, where that
@@ -185,15 +197,29 @@ func (s *Supervisor) isLast(p *process) bool {
 func (s *Supervisor) diedElsewhere(p *process) {
 	exit, told := exitInfo(p.pidfd)
 	switch {
-	case told:
+	case told: // so it was reaped
 		s.bury(p, exit)
 	case p.exit.Known:
-		s.bury(p, p.exit)
+		s.buryUnreaped(p)
 	case p.dead:
 		s.park(p) // it was reaped, and nobody can tell: until the connector does, or the time is over
 	default:
 		s.awaitExit(p)
 	}
+}
+
+// maxUnreaped bounds how many are remembered. A parent may never reap.
+const maxUnreaped = 4096
+
+// buryUnreaped buries a dead process that its parent has not reaped, as far as
+// is known. If that one dies as well it comes to us, which is no sign of a birth
+// that was missed.
+func (s *Supervisor) buryUnreaped(p *process) {
+	if len(s.unreaped) >= maxUnreaped {
+		clear(s.unreaped) // at the price of a needless look around
+	}
+	s.unreaped[p.pid] = true
+	s.bury(p, p.exit)
 }
 
 // exitPatience is how long the connector, or the parent of a dead process, has
@@ -215,7 +241,7 @@ func (s *Supervisor) impatient(p *process) {
 		s.buryChild(p, exit)
 		return
 	}
-	s.bury(p, p.exit)
+	s.buryUnreaped(p)
 }
 
 // park takes a process out of the loop: one that is buried; or a dead child
@@ -292,7 +318,7 @@ func (s *Supervisor) reapRest() error {
 		if s.early.waiting() && s.procs[pid] == nil {
 			return nil // it may be a start that failed; the spawner reaps that
 		}
-		if s.procs[pid] == nil && s.ladder.conn != nil && !s.mixed {
+		if s.procs[pid] == nil && s.ladder.conn != nil && !s.mixed && !s.unreaped[pid] {
 			s.missed()
 			s.catchUp()
 		}
@@ -300,6 +326,7 @@ func (s *Supervisor) reapRest() error {
 			return s.unpark(p) // its pidfd tells, in the next turn
 		}
 		delete(s.strangers, pid)
+		delete(s.unreaped, pid)
 		if err := reapStranger(pid); err != nil {
 			return err
 		}

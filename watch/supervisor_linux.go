@@ -32,6 +32,7 @@ type Supervisor struct {
 	early   early
 
 	strangers map[int]bool // children of ours that are of no service
+	unreaped  map[int]bool // who is buried, but may come to us as a zombie
 	mixed     bool         // we had children before we were a supervisor
 	buried    bool         // in this turn somebody was, which frees descriptors
 	childDied bool         // somebody may wait to be reaped that no pidfd tells of
@@ -154,7 +155,7 @@ func (s *Supervisor) result(u *unit) Result {
 }
 
 func newSupervisor(configs ...Config) (*Supervisor, error) {
-	s := &Supervisor{pid: os.Getpid(), procs: map[int]*process{}}
+	s := &Supervisor{pid: os.Getpid(), procs: map[int]*process{}, unreaped: map[int]bool{}}
 	rooms := []func() error{becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, s.makeSpawner}
 	for _, c := range configs {
 		u := newUnit(c)

@@ -45,7 +45,7 @@ func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
 			common = append(common, o.word(f))
 		} else if f := flagCalled(o.spelling, command.Flags); f != nil {
 			own = append(own, o.word(f))
-		} else if command.Name != "" {
+		} else if command.Name != "" && !isSeeds(command.Name) {
 			return nil, usagef("option %s does not belong to %s, but to %s", o.spelling, command.Name, takers(app, o.spelling))
 		}
 	}
@@ -54,6 +54,10 @@ func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
 	}
 	return slices.Concat(common, []string{command.Name}, own, []string{"--"}, p.operands[1:], args), nil
 }
+
+// isSeeds tells whether a command takes any option, as the seed's do: scripts
+// give stop and status what they give start.
+func isSeeds(command string) bool { return command == "stop" || command == "status" }
 
 // takers names the commands that take an option.
 func takers(app *cli.App, spelling string) string {
