@@ -12,10 +12,10 @@ import (
 // terminal is left as it was found.
 func TestTop(t *testing.T) {
 	t.Parallel()
-	s := newShape(t, "foreground")
+	s := newShell(t, `echo "this is $$"; exec sleep 300`)
 	s.name = "aa"
 	other := s.beside("bb")
-	first, second := s.start(), other.start()
+	first, second := s.start(), other.start("--output", "none")
 	w := newTerminal(t, 80, 24, respawner+" top --runtime-dir "+s.runtime)
 	w.shows(fmt.Sprintf(`^> aa +running +%d `, first.MainPID))
 	w.shows(fmt.Sprintf(`^  bb +running +%d .* \d+\.\d +\d\S*[KM] .*running`, second.MainPID)) // with what it uses
@@ -34,7 +34,18 @@ func TestTop(t *testing.T) {
 	w.press("Escape")
 	w.shows(`^> aa `)
 
-	w.press("Down", "s")
+	w.press("l")
+	w.shows(fmt.Sprintf(`^\S+Z this is %d$`, anew.MainPID))
+	if r := s.tell("restart"); r.code != 0 {
+		t.Fatalf("restart: %v", r)
+	}
+	w.shows(fmt.Sprintf(`^\S+Z this is %d$`, s.status().MainPID)) // what was written meanwhile
+	w.press("l")
+	w.shows(`^> aa `)
+	w.press("Down", "l")
+	w.shows(`^nothing is kept of what bb writes`)
+
+	w.press("s")
 	w.shows(`^end bb and all its processes\? y/n`)
 	w.press("n")
 	w.shows(`^bb goes on`)

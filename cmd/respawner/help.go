@@ -177,8 +177,8 @@ Exit code: 0, whatever runs or not; 2 wrong usage, 1 one could not be asked.`
 const topText = `respawner [options] top
 
 Shows all services of the runtime directory and what they use, until q is
-pressed. Arrows or j and k select one; enter or t shows its processes, r
-restarts it, s stops it.
+pressed. Arrows or j and k select one; enter or t shows its processes, l the
+end of its log, r restarts it, s stops it.
 
 CPU% is of one processor. MEM is the proportional set size of all processes,
 in which shared memory counts once; where the kernel tells only the resident

@@ -14,18 +14,19 @@ import (
 
 // logs prints what a program has written, from the file where it is kept.
 func logs(o options) error {
-	path, err := whereKept(o)
+	where, err := outputName(o)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error())) // its log is worth the more
+	}
+	path, err := o.whereKept(o.Name, where)
 	if err != nil {
 		return err
 	}
-	h, err := openLogFiles(path)
+	h, err := openLog(o.Name, path)
 	if err != nil {
-		return fmt.Errorf("logs of %s: %w", o.Name, err)
+		return err
 	}
 	defer h.close()
-	if len(h.parts) == 0 {
-		return exitError{code: exitNoService, msg: fmt.Sprintf("%s has no log: there is no %s", o.Name, path)}
-	}
 	var out io.Writer = os.Stdout
 	if isTerminal(os.Stdout) {
 		screen := &escaper{out: os.Stdout}
@@ -38,28 +39,38 @@ func logs(o options) error {
 	return follow(out, h)
 }
 
-// whereKept asks where the output of a service is kept; when nobody knows, that
-// is the default place.
-func whereKept(o options) (string, error) {
-	where, err := outputName(o)
+// openLog opens the log of a service, which must be there.
+func openLog(name, path string) (*logFiles, error) {
+	h, err := openLogFiles(path)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error())) // its log is worth the more
+		return nil, fmt.Errorf("logs of %s: %w", name, err)
 	}
+	if len(h.parts) == 0 {
+		return nil, exitError{code: exitNoService, msg: fmt.Sprintf("%s has no log: there is no %s", name, path)}
+	}
+	return h, nil
+}
+
+// whereKept is the file in which the output of a service is kept, where being
+// what its status says of it; when nobody knows, that is the default place.
+func (o options) whereKept(name, where string) (string, error) {
 	switch {
 	case where == outputSyslog:
-		return "", fmt.Errorf("%s writes to syslog: look there for its name, for example with journalctl -t %s", o.Name, o.Name)
+		return "", fmt.Errorf("%s writes to syslog: look there for its name, for example with journalctl -t %s", name, name)
 	case where == outputNone:
-		return "", fmt.Errorf("nothing is kept of what %s writes: start it with --output FILE", o.Name)
+		return "", fmt.Errorf("nothing is kept of what %s writes: start it with --output FILE", name)
 	case where == outputTerminal:
-		return "", fmt.Errorf("%s writes where its supervisor was started with -D: start it with --output FILE", o.Name)
+		return "", fmt.Errorf("%s writes where its supervisor was started with -D: start it with --output FILE", name)
 	case where != "":
 		return where, nil
 	case o.OutputDir == "":
 		return "", errors.New("there is no home directory to look for logs in")
 	}
-	return o.keptOutput(o.Name), nil
+	return o.keptOutput(name), nil
 }
 
+// outputName is what the status of a service says of its output; empty when
+// nobody knows.
 func outputName(o options) (string, error) {
 	dir, err := control.OpenDir(o.RuntimeDir)
 	if errors.Is(err, fs.ErrNotExist) {

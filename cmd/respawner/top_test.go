@@ -31,7 +31,16 @@ func screens() map[string][]any {
 		eventMsg{"lighttpd", control.Event{What: "running", Time: renderNow}},
 		eventMsg{"single.sh", control.Event{What: "crashed", Text: "exited,\x1b status 1", Time: renderNow}}}
 	then := func(msgs ...any) []any { return append(slices.Clone(begun), msgs...) }
-	forest := forestMsg{"lighttpd", treeLines(zoo()[1], time.Hour, func(int) procInfo { return procInfo{Born: time.Minute} }, fakeCmdline)}
+	processes := treeLines(zoo()[1], time.Hour, func(int) procInfo { return procInfo{Born: time.Minute} }, fakeCmdline)
+	forest := detailMsg{source: topDo{doTree, "lighttpd"}, titles: processes[0], lines: processes[1:]}
+	log := func(lines int) detailMsg {
+		msg := detailMsg{source: topDo{doLog, "lighttpd"}, titles: line{{"/var/log/lighttpd.log", dim}}}
+		for i := range lines {
+			msg.lines = append(msg.lines, line{{strings.Repeat(fmt.Sprintf("line %d ", i+1), 10), plain}})
+		}
+		return msg
+	}
+	unkept := detailMsg{source: topDo{doLog, "lighttpd"}, err: errors.New("nothing is kept\a")}
 	return map[string][]any{
 		"first":    {size, sampleAt(0)},
 		"nothing":  {size, sampleMsg{asked: renderNow}},
@@ -49,6 +58,12 @@ func screens() map[string][]any {
 		"tree":     then(keyMsg("j"), keyMsg("enter"), forest),
 		"scrolled": then(sizeMsg{80, 6}, keyMsg("j"), keyMsg("t"), forest, keyMsg("pgdown")),
 		"back":     then(keyMsg("j"), keyMsg("t"), forest, keyMsg("q")),
+		"log":      then(keyMsg("j"), keyMsg("l"), log(3)),
+		"log-end":  then(keyMsg("j"), keyMsg("l"), log(30), sizeMsg{80, 8}, log(40)),
+		"log-up":   then(keyMsg("j"), keyMsg("l"), log(30), sizeMsg{80, 8}, keyMsg("pgup")),
+		"log-down": then(sizeMsg{80, 8}, keyMsg("j"), keyMsg("l"), log(30), keyMsg("pgup"), keyMsg("end"), log(40)),
+		"log-none": then(keyMsg("j"), keyMsg("l"), unkept),
+		"log-late": then(keyMsg("j"), keyMsg("l"), keyMsg("q"), unkept),
 		"gone":     then(keyMsg("end"), sampleMsg{renderNow.Add(time.Minute), zoo()[:3], nil}),
 		"exited":   then(eventMsg{"broken", control.Event{What: "exited", PID: 9, Exit: &control.Exit{PID: 9, Code: 1}, Time: renderNow}}),
 		"changed": then(statusMsg{renderNow.Add(time.Hour), &control.Status{Name: "broken", State: "starting"}},
@@ -121,6 +136,12 @@ func TestTopDoes(t *testing.T) {
 		"t q":     nil,
 		"t q q":   {{doQuit, ""}},
 		"t r":     nil,
+		"l":       {{doLog, "lighttpd"}},
+		"l l":     nil,
+		"l r":     nil,
+		"l l q":   {{doQuit, ""}},
+		"l q q":   {{doQuit, ""}},
+		"l esc q": {{doQuit, ""}},
 		"t s":     nil,
 		"q":       {{doQuit, ""}},
 		"ctrl-c":  {{doQuit, ""}},
@@ -141,11 +162,20 @@ func TestTopDoes(t *testing.T) {
 	}
 }
 
-// TestTopTreeIsRenewed: with each sample.
-func TestTopTreeIsRenewed(t *testing.T) {
-	m := play(screens()["tree"])
-	if _, got := m.update(sampleAt(11)); !reflect.DeepEqual(got, []topDo{{doTree, "lighttpd"}}) {
-		t.Errorf("got %v", got)
+// TestTopDetailIsRenewed: with each sample, but for a log in which one has gone
+// back; and not again before it was brought.
+func TestTopDetailIsRenewed(t *testing.T) {
+	for screen, want := range map[string][]topDo{
+		"tree": {{doTree, "lighttpd"}}, "scrolled": {{doTree, "lighttpd"}}, "log": {{doLog, "lighttpd"}},
+		"log-end": {{doLog, "lighttpd"}}, "log-down": {{doLog, "lighttpd"}}, "log-up": nil, "log-none": nil, "back": nil,
+	} {
+		m, got := play(screens()[screen]).update(sampleAt(11))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", screen, got, want)
+		}
+		if _, again := m.update(sampleAt(12)); again != nil {
+			t.Errorf("%s: while that is under way: %v", screen, again)
+		}
 	}
 }
 

@@ -21,9 +21,7 @@ type topModel struct {
 	said     string       // what came of the last command
 	wrong    bool         // it failed
 
-	tree   string // the service whose tree is shown, empty for all services
-	forest []line
-	scroll int // lines of the forest above the screen
+	detail detail // of one service; closed, all services are shown
 }
 
 // topService is a service as top knows it.
@@ -65,10 +63,12 @@ type (
 		event control.Event
 	}
 
-	// forestMsg tells what the tree of a service looks like.
-	forestMsg struct {
-		name  string
-		lines []line
+	// detailMsg tells what a detail has to show, or why there is nothing.
+	detailMsg struct {
+		source topDo
+		titles line
+		lines  []line
+		err    error
 	}
 
 	// outcomeMsg tells what came of a command.
@@ -80,7 +80,7 @@ type (
 
 // topDo is something that update wants done.
 type topDo struct {
-	what string // doRestart, doStop, doTree, doQuit
+	what string // doRestart, doStop, doTree, doLog, doQuit
 	name string
 }
 
@@ -88,6 +88,7 @@ const (
 	doRestart = "restart"
 	doStop    = "stop"
 	doTree    = "tree"
+	doLog     = "log"
 	doQuit    = "quit"
 )
 
@@ -99,10 +100,7 @@ func (m topModel) update(msg any) (topModel, []topDo) {
 	case keyMsg:
 		return m.key(string(msg))
 	case sampleMsg:
-		m = m.sampled(msg)
-		if m.tree != "" {
-			return m, []topDo{{doTree, m.tree}}
-		}
+		return m.sampled(msg).renewed()
 	case statusMsg:
 		m.services = slices.Clone(m.services)
 		if i := m.find(msg.status.Name); i >= 0 {
@@ -114,10 +112,8 @@ func (m topModel) update(msg any) (topModel, []topDo) {
 		if i := m.find(msg.name); i >= 0 {
 			m.services[i].last = msg.event
 		}
-	case forestMsg:
-		if msg.name == m.tree {
-			m.forest = msg.lines
-		}
+	case detailMsg:
+		m = m.detailed(msg)
 	case outcomeMsg:
 		m.said, m.wrong = msg.text, msg.err != nil
 		if m.wrong {
@@ -185,10 +181,10 @@ func (m topModel) key(key string) (topModel, []topDo) {
 		return m, []topDo{{doQuit, ""}}
 	case m.ending != "":
 		return m.confirm(key)
-	case key == "q" && m.tree == "":
+	case m.detail.isOpen():
+		return m.detailKey(key), nil
+	case key == "q":
 		return m, []topDo{{doQuit, ""}}
-	case m.tree != "":
-		return m.treeKey(key), nil
 	}
 	m.said, m.wrong = "", false
 	return m.listKey(key)
@@ -220,22 +216,11 @@ func (m topModel) listKey(key string) (topModel, []topDo) {
 	case "s":
 		m.ending = m.selected
 	case "t", "enter":
-		m.tree, m.forest, m.scroll = m.selected, nil, 0
-		return m, []topDo{{doTree, m.tree}}
+		return m.open(doTree)
+	case "l":
+		return m.open(doLog)
 	}
 	return m, nil
-}
-
-func (m topModel) treeKey(key string) topModel {
-	if step, moves := moves(key, m.rows()); moves {
-		m.scroll = min(max(m.scroll+step, 0), max(len(m.forest)-m.rows(), 0))
-		return m
-	}
-	switch key {
-	case "q", "t", "enter", "esc":
-		m.tree, m.forest = "", nil
-	}
-	return m
 }
 
 // moves is how far a key moves, of so many rows to a page.

@@ -6,8 +6,8 @@ import "fmt"
 // services matter more than what is around them.
 func (m topModel) view() []line {
 	head, body := m.overview()
-	if m.tree != "" {
-		head, body = m.treeView()
+	if m.detail.isOpen() {
+		head, body = m.detailView()
 	}
 	rows := m.rows()
 	screen := append([]line{}, head[len(head)-m.above():]...)
@@ -52,10 +52,10 @@ func (m topModel) rows() int {
 }
 
 func (m topModel) keys() string {
-	if m.tree != "" {
+	if m.detail.isOpen() {
 		return "↑↓ scroll  q back"
 	}
-	return "↑↓ select  r restart  s stop  t tree  q quit"
+	return "↑↓ select  r restart  s stop  t tree  l log  q quit"
 }
 
 // statusLine asks, says what came of the last command, or else tells in full
@@ -101,17 +101,4 @@ func (m topModel) summary() line {
 		}
 	}
 	return l
-}
-
-// treeView is the tree of one service.
-func (m topModel) treeView() (head, body []line) {
-	title := line{{printable(m.tree), bold}, {"  is gone", dim}}
-	if i := m.find(m.tree); i >= 0 {
-		title = treeTitle(m.services[i].status, m.now)
-	}
-	titles := line{}
-	if len(m.forest) > 0 {
-		titles, body = m.forest[0], m.forest[1:]
-	}
-	return []line{title, titles}, body[min(m.scroll, len(body)):]
 }

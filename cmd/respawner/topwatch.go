@@ -155,8 +155,19 @@ func (w *topWatch) do(ctx context.Context, d topDo) {
 		}
 		w.tell(outcomeMsg{text: stopped(d.name, out)})
 	case doTree:
-		w.tell(forestMsg{d.name, treeLines(lookAt(w.dir, d.name).status, sinceBoot(), readProcInfo, cmdline)})
+		w.tell(w.tree(d))
+	case doLog:
+		w.tell(w.log(d))
 	}
+}
+
+// tree brings the processes of a service.
+func (w *topWatch) tree(d topDo) detailMsg {
+	msg := detailMsg{source: d}
+	if lines := treeLines(lookAt(w.dir, d.name).status, sinceBoot(), readProcInfo, cmdline); len(lines) > 0 {
+		msg.titles, msg.lines = lines[0], lines[1:]
+	}
+	return msg
 }
 
 func (w *topWatch) restart(ctx context.Context, name string) outcomeMsg {
