@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +20,52 @@ func TestQuantile(t *testing.T) {
 		if got := quartiles(c.values, "%g"); got != c.want {
 			t.Errorf("quartiles of %v: %s, want %s", c.values, got, c.want)
 		}
+	}
+}
+
+func TestRatios(t *testing.T) {
+	if got := ratios([]float64{6, 1}, []float64{3, 4}); !slices.Equal(got, []float64{2, 0.25}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestLongest(t *testing.T) {
+	begin := time.Now()
+	for _, c := range []struct {
+		after []time.Duration
+		want  time.Duration
+	}{
+		{[]time.Duration{0}, 0},
+		{[]time.Duration{0, 3, 4}, 3},
+		{[]time.Duration{0, 1, 9, 11}, 8},
+	} {
+		var moments []time.Time
+		for _, d := range c.after {
+			moments = append(moments, begin.Add(d))
+		}
+		if got := longest(moments); got != c.want {
+			t.Errorf("%v: %d, want %d", c.after, got, c.want)
+		}
+	}
+}
+
+func TestBusiest(t *testing.T) {
+	for _, c := range []struct {
+		threads map[uint64][]float64
+		want    []float64
+	}{
+		{nil, nil},
+		{map[uint64][]float64{1: {9}, 2: {1, 2}, 3: {8}}, []float64{1, 2}},
+	} {
+		if got := busiest(c.threads); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.threads, got, c.want)
+		}
+	}
+}
+
+func TestUnknownChapter(t *testing.T) {
+	if _, err := (&bench{}).chapter(t.Context(), "nonsense"); err == nil {
+		t.Error("a chapter that is not there is measured")
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // child is a process that we start ourselves: a load, or what respawner is compared with.
@@ -43,4 +45,34 @@ func kill(pid int) error {
 		return err
 	}
 	return errors.Join(p.Kill(), p.Release())
+}
+
+// killAndWait is kill -9 of one that is no child of ours; it returns when the process is gone, and its locks with it.
+func killAndWait(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	if err := p.Kill(); err != nil {
+		return errors.Join(err, p.Release())
+	}
+	var waited error
+	err = p.WithHandle(func(pidfd uintptr) { waited = await(int32(pidfd)) })
+	return errors.Join(err, waited, p.Release())
+}
+
+// await waits until a descriptor is readable.
+func await(fd int32) error {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: fd, Events: unix.POLLIN}}, int(patience.Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return os.NewSyscallError("poll", err)
+		case n == 0:
+			return errors.New("it does not end")
+		default:
+			return nil
+		}
+	}
 }

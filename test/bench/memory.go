@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// memory is the last chapter: what a supervisor holds.
+// memory is the fourth chapter: what a supervisor holds.
 func (b *bench) memory(ctx context.Context) (text string, err error) {
 	all := map[string]*supervisor{}
 	defer func() {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // quantile returns the value below which a share of the values lie: 0.5 is the median.
@@ -20,3 +21,15 @@ func median(values []float64) float64 { return quantile(values, 0.5) }
 func quartiles(values []float64, format string) string {
 	return fmt.Sprintf(format+" to "+format, quantile(values, 0.25), quantile(values, 0.75))
 }
+
+// ratios are those of pairs.
+func ratios(values, against []float64) (of []float64) {
+	for i, v := range values {
+		of = append(of, v/against[i])
+	}
+	return of
+}
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
+
+func inMilliseconds(ms float64) string { return fmt.Sprintf("%.2f ms", ms) }

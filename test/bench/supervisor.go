@@ -22,6 +22,7 @@ const settle = 400 * time.Millisecond
 type supervisor struct {
 	program string
 	dir     string
+	args    []string // of start
 	pid     int
 }
 
@@ -61,9 +62,9 @@ func (t *tools) superviseService(way string) (*supervisor, error) {
 }
 
 func (t *tools) supervise(dir, way string, args ...string) (*supervisor, error) {
-	s := &supervisor{program: t.respawner, dir: dir}
 	flags := []string{"--tracking", way, "--log", filepath.Join(dir, "log"), "-t", "0", "--name", service}
-	if _, err := s.respawner("start", append(flags, args...)...); err != nil {
+	s := &supervisor{program: t.respawner, dir: dir, args: append(flags, args...)}
+	if err := s.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", way, err), s.stop())
 	}
 	now, err := s.status()
@@ -107,6 +108,12 @@ func (s *supervisor) status() (status, error) {
 		return now, fmt.Errorf("respawner status: %w", errors.Join(err, broken))
 	}
 	return now, nil
+}
+
+// start starts the service, or takes over what a supervisor that was killed has left.
+func (s *supervisor) start() error {
+	_, err := s.respawner("start", s.args...)
+	return err
 }
 
 func (s *supervisor) stop() error {

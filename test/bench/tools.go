@@ -27,7 +27,8 @@ func newTools(respawner string) (*tools, error) {
 	ours, err1 := find(respawner)
 	lighttpd, err2 := find("lighttpd")
 	cc, err3 := find("cc")
-	if err := errors.Join(err1, err2, err3); err != nil {
+	compiler, err4 := find("go")
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, fmt.Errorf("missing: %w", err)
 	}
 	dir, err := os.MkdirTemp("", "respawner-bench-")
@@ -36,7 +37,7 @@ func newTools(respawner string) (*tools, error) {
 	}
 	t := &tools{dir: dir, respawner: ours, lighttpd: lighttpd}
 	t.forkstat, _ = find("forkstat")
-	if err := t.build(cc); err != nil {
+	if err := errors.Join(t.build(cc), t.buildEmpty(compiler)); err != nil {
 		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
@@ -73,6 +74,18 @@ func (t *tools) build(cc string) error {
 		if out, err := exec.Command(cc, flags...).CombinedOutput(); err != nil {
 			return fmt.Errorf("building %s: %w\n%s", name, err, out)
 		}
+	}
+	return nil
+}
+
+// buildEmpty compiles the Go program that does nothing.
+func (t *tools) buildEmpty(compiler string) error {
+	file := t.helper("empty") + ".go"
+	if err := os.WriteFile(file, []byte("package main\n\nfunc main() {}\n"), 0o644); err != nil {
+		return err
+	}
+	if out, err := exec.Command(compiler, "build", "-o", t.helper("empty"), file).CombinedOutput(); err != nil {
+		return fmt.Errorf("building empty: %w\n%s", err, out)
 	}
 	return nil
 }
