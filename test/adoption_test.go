@@ -123,6 +123,34 @@ func TestAdoptionInBackoff(t *testing.T) {
 	s.stop()
 }
 
+// The supervisor is killed, and the service dies of something else before the
+// next one comes: start has it run, once, whatever was under way.
+func TestOrphanDiesInTheMiddle(t *testing.T) {
+	for _, verb := range []string{"nothing", "restart", "stop"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			s := newShape(t, "stubborn")
+			st := s.start("-t", "0", "--stop-timeout", "300")
+			if verb != "nothing" {
+				asked := launch(t, s.command(verb))
+				s.waitState("stopping")
+				if err := asked.cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				asked.code()
+			}
+			kill(t, st.SupervisorPID, unix.SIGKILL)
+			kill(t, st.MainPID, unix.SIGKILL)
+			now := s.startAnyhow("-t", "0", "--stop-timeout", "0.3")
+			if mains := s.mains(); len(mains) != 1 || mains[0] != now.MainPID {
+				t.Errorf("main processes %v, status %+v", mains, now)
+			}
+			s.starts(2)
+			s.stop()
+		})
+	}
+}
+
 // What was written down is garbled, half of it, gone, of another boot, or names
 // others: nobody of the service is lost, and nobody else is touched.
 func TestAdoptionWithBadState(t *testing.T) {

@@ -114,7 +114,7 @@ func (s *Saved) saveProc(p *proc, places map[Program]int) {
 // Resume. The error wraps ErrSaved.
 func Restore(spec Spec, s Saved) (*Machine, error) {
 	m := &Machine{
-		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, named: s.Named, followed: s.Followed,
+		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, restored: s.Run, named: s.Named, followed: s.Followed,
 		daemon: s.Daemon, wounded: s.Wounded, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, asked: s.Asked,
 		again: s.Again, verdict: verdict{s.Failed, s.Status, s.Text}, restarts: s.Restarts,
 		lastExit: s.LastExit, message: s.Message,
@@ -166,7 +166,8 @@ func (m *Machine) restoreProcs(s Saved) error {
 }
 
 // resume sets the deadlines again. A start that was under way, and of which
-// nothing was found, is made again, if it is still wanted.
+// nothing was found, is made again, if it is still wanted; one that has come of
+// what was told since is being made.
 func resume(m *Machine, now time.Time, _ Event) {
 	for t, at := range m.deadlines {
 		if !at.IsZero() {
@@ -174,9 +175,10 @@ func resume(m *Machine, now time.Time, _ Event) {
 		}
 	}
 	switch {
-	case m.spawning && m.state == Starting:
+	case !m.spawning || m.run != m.restored:
+	case m.state == Starting:
 		m.do(Spawn{m.run})
-	case m.spawning:
+	default:
 		m.spawning = false
 		endRest(m, now, nil)
 	}
