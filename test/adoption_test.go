@@ -151,6 +151,23 @@ func TestOrphanDiesInTheMiddle(t *testing.T) {
 	}
 }
 
+// A start that can't take over leaves what is there to the next one.
+func TestTakeoverThatFails(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground")
+	st := s.start()
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	if r := s.tell("start", "--output", s.dir+"/no/such/folder"); r.code != 1 {
+		t.Errorf("start: %v", r)
+	}
+	s.mustBeOrphaned(st.MainPID)
+	if now := s.start(); now.MainPID != st.MainPID {
+		t.Errorf("was %+v\nnow %+v", st, now)
+	}
+	s.starts(1)
+	s.stop()
+}
+
 // What was written down is garbled, half of it, gone, of another boot, or names
 // others: nobody of the service is lost, and nobody else is touched.
 func TestAdoptionWithBadState(t *testing.T) {

@@ -23,6 +23,7 @@ type supervision struct {
 	dir    *control.Dir
 	claim  *control.Claim
 	before *baggage // of an earlier binary in this process, nil for none
+	alone  bool     // the service may run on without us: somebody is to find it
 }
 
 // supervise is the supervisor: it returns when the service has ended. tell
@@ -96,7 +97,12 @@ func (s *supervision) reclaim() (err error) {
 }
 
 func (s *supervision) superviseClaimed() error {
+	s.alone = s.before != nil || s.claim.TakenUp()
 	last, err := s.hold()
+	if s.alone {
+		s.log.Error(s.o.Name+": it may run on without a supervisor: another start, adopt or stop finds it", "error", err)
+		return errors.Join(err, s.claim.Abandon())
+	}
 	if e := s.claim.Release(last); e != nil {
 		s.log.Warn(s.o.Name+": putting things away", "error", e)
 	}
@@ -152,6 +158,7 @@ func (s *supervision) hold() (*control.Status, error) {
 		s.tell(said)
 	}
 	result, err := watch.Run(c)
+	s.alone = err != nil && (s.alone || result.Last != nil)
 	if err == nil && result.Status != 0 {
 		err = exitError{code: result.Status, msg: said(s.o, result.Text)}
 	}

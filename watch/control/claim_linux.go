@@ -246,6 +246,16 @@ func (c *Claim) Release(last *Status) error {
 	return errors.Join(append(errs, c.lock.Close())...)
 }
 
+// Abandon gives the claim up as the death of its holder would: all is left for
+// who takes it up.
+func (c *Claim) Abandon() error {
+	var err error
+	if c.output != nil {
+		err = c.output.Close()
+	}
+	return errors.Join(err, c.lock.Close())
+}
+
 // readLast reads the last words; there may be none, or none that can be read.
 func (d *Dir) readLast(name string) *Status {
 	s := Unsupervised(name)
