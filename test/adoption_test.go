@@ -168,6 +168,30 @@ func TestTakeoverThatFails(t *testing.T) {
 	s.stop()
 }
 
+// Several stops, and adopts, of an orphan at once: when a stop says so, it has
+// stopped.
+func TestStopsOfAnOrphanAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground")
+	for range 10 {
+		st := s.start()
+		kill(t, st.SupervisorPID, unix.SIGKILL)
+		var asked []*running
+		for _, verb := range []string{"adopt", "stop", "stop"} {
+			asked = append(asked, launch(t, s.command(verb)))
+		}
+		for i, r := range asked {
+			if code := r.code(); i > 0 && code != 0 {
+				t.Errorf("a stop returned %d", code)
+			}
+		}
+		if alive(st.MainPID) {
+			t.Fatal("both have stopped it, but it runs")
+		}
+		s.mustNotRun("stopped")
+	}
+}
+
 // What was written down is garbled, half of it, gone, of another boot, or names
 // others: nobody of the service is lost, and nobody else is touched.
 func TestAdoptionWithBadState(t *testing.T) {

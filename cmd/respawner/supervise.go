@@ -79,6 +79,9 @@ func (s *supervision) takeClaim() (err error) {
 	if err != nil {
 		return err
 	}
+	if s.o.Then != watch.ThenRun && !claim.TakenUp() {
+		return errors.Join(s.nothingLeft(), claim.Release(nil))
+	}
 	if err := claim.WritePidfile(s.o.supervisorPidfile(s.o.Name)); err != nil {
 		if s.o.PidDir == s.o.RuntimeDir {
 			return errors.Join(err, claim.Release(nil))
@@ -110,15 +113,24 @@ func (s *supervision) superviseClaimed() error {
 	return err
 }
 
-// alreadyRuns says so. One that is being ended it sees to its end, and tells
-// so: there is place for a new one then.
+// nothingLeft is for what was to be taken over, or ended, and has ended by now.
+func (s *supervision) nothingLeft() error {
+	if s.o.Then != watch.ThenStop {
+		return fmt.Errorf("%s is not running: nothing to take over", s.o.Name)
+	}
+	s.tell(report{Text: s.o.Name + " was stopped", Ended: true})
+	return nil
+}
+
+// alreadyRuns says so. One that is being ended, or is to be, it sees to its
+// end, and tells so: there is place for a new one then.
 func (s *supervision) alreadyRuns() (ending bool, err error) {
 	name := s.o.Name
 	st, presence, err := s.dir.Status(name)
 	if err != nil {
 		return false, err
 	}
-	if presence == control.Held && st.State != service.Stopping.String() {
+	if presence == control.Held && st.State != service.Stopping.String() && s.o.Then != watch.ThenStop {
 		text := fmt.Sprintf("%s already runs, main pid %d", name, st.MainPID)
 		if st.MainPID == 0 {
 			text = fmt.Sprintf("%s is already supervised, state %s", name, st.State)
@@ -127,7 +139,10 @@ func (s *supervision) alreadyRuns() (ending bool, err error) {
 		return false, nil
 	}
 	if presence == control.Held {
-		_, _, err = s.dir.Stop(context.Background(), name)
+		_, presence, err = s.dir.Stop(context.Background(), name)
+	}
+	if err == nil && presence != control.Stale && s.o.Then == watch.ThenStop {
+		return false, s.nothingLeft()
 	}
 	return err == nil, err
 }
@@ -182,8 +197,6 @@ func (s *supervision) goOn(c *watch.Config) error {
 			s.log.Warn(name+": it has left no state", "error", err)
 		}
 		c.Resume = &watch.Resume{State: state, Then: s.o.Then}
-	case s.o.Then != watch.ThenRun:
-		return fmt.Errorf("%s is not running: nothing to take over", name)
 	}
 	s.log.Info(fmt.Sprintf("started (pid %d), command: start %s", os.Getpid(), s.o.Name))
 	return s.claim.WriteCommand(thisCommand())
