@@ -192,6 +192,30 @@ func TestStopsOfAnOrphanAtOnce(t *testing.T) {
 	}
 }
 
+// Root runs nothing that another user has written down, or offers.
+func TestAnotherUsersCommand(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	s := newShape(t, "foreground")
+	st := s.start()
+	give := func(uid int) {
+		t.Helper()
+		if err := os.Chown(s.runtime, uid, -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const another = 23451
+	give(another)
+	mustFail(t, s.tell("upgrade"), 1, "belongs to uid 23451")
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	for _, verb := range []string{"adopt", "stop"} {
+		mustFail(t, s.tell(verb), 1, "belongs to uid 23451")
+	}
+	give(0)
+	s.mustBeOrphaned(st.MainPID)
+	s.stop()
+}
+
 // What was written down is garbled, half of it, gone, of another boot, or names
 // others: nobody of the service is lost, and nobody else is touched.
 func TestAdoptionWithBadState(t *testing.T) {
