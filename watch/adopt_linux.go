@@ -192,7 +192,7 @@ func (s *Supervisor) adoptFound(u *unit, pid int) {
 
 // Left is what still runs of a service whose supervisor has died, by what that
 // one wrote down: its main process, 0 if that has ended, and all that it knew
-// of, in the order of their forest. The error says why it can't be told.
+// of, roots first. The error says why it can't be told.
 func Left(state []byte) (mainPID int, pids []int, err error) {
 	rec, err := readRecord(state, bootID())
 	if errors.Is(err, errOtherBoot) {

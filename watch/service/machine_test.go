@@ -312,31 +312,3 @@ func draw(moves map[[2]State]map[string]bool) string {
 	b.WriteString("```\n")
 	return b.String()
 }
-
-// What a restored machine is told of can start the service: once, though it
-// resumes afterwards.
-func TestOneStartAfterRestore(t *testing.T) {
-	proc := SavedProc{PID: 5, Seq: 1, Founder: 1, Founding: true}
-	for name, was := range map[string]Saved{
-		"its main has died":          {State: Running, Main: 5},
-		"the last leftover has died": {State: Backoff},
-		"it was being restarted":     {State: Stopping, Again: true},
-	} {
-		was.Run, was.Programs, was.Procs = 1, []Program{{}}, []SavedProc{proc}
-		m, err := Restore(Spec{Name: "x"}, was)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var starts []Effect
-		for _, ev := range []Event{Exited{PID: 5}, Resume{}} {
-			for _, e := range m.Step(time.Unix(0, 0), ev) {
-				if _, ok := e.(Spawn); ok {
-					starts = append(starts, e)
-				}
-			}
-		}
-		if len(starts) != 1 {
-			t.Errorf("%s: starts %v", name, starts)
-		}
-	}
-}

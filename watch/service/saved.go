@@ -37,7 +37,7 @@ type Saved struct {
 	// Programs are those of the service (the first) and of its processes.
 	Programs []Program `json:"programs"`
 
-	// Procs are the live processes, parents before children.
+	// Procs are the live processes: the roots, their children, and so on down.
 	Procs []SavedProc `json:"procs"`
 }
 
@@ -81,13 +81,13 @@ func (m *Machine) Save() Saved {
 		}
 	}
 	places := map[Program]int{m.program: 0}
-	for _, p := range m.forest.allRoots() {
-		s.saveProc(p, places)
+	for queue := m.forest.allRoots(); len(queue) > 0; queue = queue[1:] {
+		s.saveProc(queue[0], places)
+		queue = append(queue, inOrder(maps.Keys(queue[0].children))...)
 	}
 	return s
 }
 
-// saveProc writes p and all below it down.
 func (s *Saved) saveProc(p *proc, places map[Program]int) {
 	place, known := places[p.program]
 	if !known {
@@ -103,9 +103,6 @@ func (s *Saved) saveProc(p *proc, places map[Program]int) {
 		q.Parent = p.parent.pid
 	}
 	s.Procs = append(s.Procs, q)
-	for _, c := range inOrder(maps.Keys(p.children)) {
-		s.saveProc(c, places)
-	}
 }
 
 // Restore makes a machine of what was written down. Its rules are those of
