@@ -240,8 +240,8 @@ func (c *Claim) Release(last *Status) error {
 	if c.output != nil {
 		errs = append(errs, c.output.Close())
 	}
-	for _, suffix := range []string{".out", ".sock", ".state", ".command", ".lock"} {
-		errs = append(errs, c.dir.remove(c.name+suffix))
+	for _, file := range []string{c.pipe(), c.name + ".sock", c.name + ".state", c.name + ".command", c.name + ".lock"} {
+		errs = append(errs, c.dir.remove(file))
 	}
 	return errors.Join(append(errs, c.lock.Close())...)
 }
