@@ -123,6 +123,99 @@ func TestAdoptionInBackoff(t *testing.T) {
 	s.stop()
 }
 
+// The supervisor is killed, and the service dies of something else before the
+// next one comes: start has it run, once, whatever was under way.
+func TestOrphanDiesInTheMiddle(t *testing.T) {
+	for _, verb := range []string{"nothing", "restart", "stop"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			s := newShape(t, "stubborn")
+			st := s.start("-t", "0", "--stop-timeout", "300")
+			if verb != "nothing" {
+				asked := launch(t, s.command(verb))
+				s.waitState("stopping")
+				if err := asked.cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				asked.code()
+			}
+			kill(t, st.SupervisorPID, unix.SIGKILL)
+			kill(t, st.MainPID, unix.SIGKILL)
+			now := s.startAnyhow("-t", "0", "--stop-timeout", "0.3")
+			if mains := s.mains(); len(mains) != 1 || mains[0] != now.MainPID {
+				t.Errorf("main processes %v, status %+v", mains, now)
+			}
+			s.starts(2)
+			s.stop()
+		})
+	}
+}
+
+// A start that can't take over leaves what is there to the next one.
+func TestTakeoverThatFails(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground")
+	st := s.start()
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	if r := s.tell("start", "--output", s.dir+"/no/such/folder"); r.code != 1 {
+		t.Errorf("start: %v", r)
+	}
+	s.mustBeOrphaned(st.MainPID)
+	if now := s.start(); now.MainPID != st.MainPID {
+		t.Errorf("was %+v\nnow %+v", st, now)
+	}
+	s.starts(1)
+	s.stop()
+}
+
+// Several stops, and adopts, of an orphan at once: when a stop says so, it has
+// stopped.
+func TestStopsOfAnOrphanAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground")
+	for range 10 {
+		st := s.start()
+		kill(t, st.SupervisorPID, unix.SIGKILL)
+		var asked []*running
+		for _, verb := range []string{"adopt", "stop", "stop"} {
+			asked = append(asked, launch(t, s.command(verb)))
+		}
+		for i, r := range asked {
+			if code := r.code(); i > 0 && code != 0 {
+				t.Errorf("a stop returned %d", code)
+			}
+		}
+		if alive(st.MainPID) {
+			t.Fatal("both have stopped it, but it runs")
+		}
+		s.mustNotRun("stopped")
+	}
+}
+
+// Root runs nothing that another user has written down, or offers.
+func TestAnotherUsersCommand(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	s := newShape(t, "foreground")
+	st := s.start()
+	give := func(uid int) {
+		t.Helper()
+		if err := os.Chown(s.runtime, uid, -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const another = 23451
+	give(another)
+	mustFail(t, s.tell("upgrade"), 1, "belongs to uid 23451")
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	for _, verb := range []string{"adopt", "stop"} {
+		mustFail(t, s.tell(verb), 1, "belongs to uid 23451")
+	}
+	give(0)
+	s.mustBeOrphaned(st.MainPID)
+	s.stop()
+}
+
 // What was written down is garbled, half of it, gone, of another boot, or names
 // others: nobody of the service is lost, and nobody else is touched.
 func TestAdoptionWithBadState(t *testing.T) {

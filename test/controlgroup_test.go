@@ -3,7 +3,10 @@
 package test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -72,5 +75,35 @@ func TestStrangerInAnOpenDirectory(t *testing.T) {
 	mustFail(t, shell(t, append(stranger, s.words("status")...)...), 4, "--control-group")
 	mustFail(t, shell(t, append(stranger, s.words("stop")...)...), 1, "--control-group")
 	s.mustRun()
+	s.stop()
+}
+
+// What a program writes it writes alone: nobody else can put a line there, not
+// even where all may enter the runtime directory.
+func TestNobodyElseWritesOutput(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	s := newShape(t, "foreground")
+	for _, dir := range []string{s.dir, s.runtime} {
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.start("--control-group", teamGID)
+	fifos := 0
+	err := filepath.WalkDir(s.runtime, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type() != fs.ModeNamedPipe {
+			return err
+		}
+		fifos++
+		r := shell(t, "setpriv", "--reuid="+memberUID, "--regid="+memberUID, "--groups="+teamGID, "sh", "-c", `echo forged >"$0"`, path)
+		if r.code == 0 {
+			t.Errorf("%s can be written", path)
+		}
+		return nil
+	})
+	if err != nil || fifos != 1 {
+		t.Errorf("%d FIFOs, %v", fifos, err)
+	}
 	s.stop()
 }

@@ -32,7 +32,7 @@ func TestOutputOnAFullDisk(t *testing.T) {
 	s.journal.waitFor(`written`, 1)
 	s.log.waitFor(`can't be kept.*no space left`, 1)
 	st := s.mustRun()
-	eventually(t, "the pipe is empty", func() bool { return isEmpty(t, s.runtime+"/sh.out") })
+	eventually(t, "the pipe is empty", func() bool { return isEmpty(t, s.runtime+"/pipes/sh.out") })
 	whole := kept.count(`^` + stamp + `\d+\n`)
 	if err := os.Truncate(kept.path, 0); err != nil {
 		t.Fatal(err)

@@ -172,6 +172,44 @@ func TestUpgradeKeepsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// Events are numbered on, those too that only followers are told of.
+func TestUpgradeKeepsCounting(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "/bin/sh", "-c", "while :; do sleep 0.01; done")
+	s.name = "busy"
+	s.start()
+	follower := s.follow()
+	for range 3 {
+		for range 20 {
+			follower()
+		}
+		s.upgrade()
+		for got := follower(); got != "upgraded"; got = follower() {
+			if strings.HasPrefix(got, "the end") {
+				t.Fatal(got)
+			}
+		}
+	}
+	s.stop()
+}
+
+// A variable of ours that somebody else has set does no harm.
+func TestUpgradeInAStrangeEnvironment(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground")
+	start := s.command("start")
+	start.Env = append(os.Environ(), "RESPAWNER_UPGRADE=junk", "GOMAXPROCS=2")
+	if code := launch(t, start).code(); code != 0 {
+		t.Fatalf("start: %d", code)
+	}
+	st := s.mustRun()
+	s.upgrade()
+	if now := s.mustRun(); now.SupervisorPID != st.SupervisorPID || now.MainPID != st.MainPID {
+		t.Errorf("first %+v\nnow %+v", st, now)
+	}
+	s.stop()
+}
+
 // follow returns what tells of the next event.
 func (s *service) follow() func() string {
 	conn, err := net.Dial("unix", s.runtime+"/"+s.name+".sock")
@@ -181,13 +219,25 @@ func (s *service) follow() func() string {
 	s.t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	lines := bufio.NewScanner(conn)
+	last := 0
 	next := func() string {
-		var reply struct{ Event struct{ What string } }
+		var reply struct {
+			Event struct {
+				What string
+				Seq  int
+			}
+		}
 		if !lines.Scan() {
 			return fmt.Sprintf("the end (%v)", lines.Err())
 		}
 		if err := json.Unmarshal(lines.Bytes(), &reply); err != nil {
 			s.t.Error(err)
+		}
+		if ev := reply.Event; ev.What != "" {
+			if ev.Seq <= last {
+				s.t.Errorf("%s is event %d, the one before it was %d", ev.What, ev.Seq, last)
+			}
+			last = ev.Seq
 		}
 		return reply.Event.What
 	}

@@ -27,11 +27,7 @@ func (s *Supervisor) begin(u *unit) {
 		return
 	}
 	s.adoptForest(u)
-	switch state := u.machine.State(); {
-	case u.config.Resume.Then != ThenRun:
-	case state == service.Stopping:
-		s.tell(u, service.Start{})
-	case state == service.Backoff:
+	if u.config.Resume.Then == ThenRun && u.machine.State() == service.Backoff {
 		s.tell(u, service.Reset{})
 	}
 	switch g := u.machine.Gist(); {
@@ -47,6 +43,7 @@ func (s *Supervisor) adoptForest(u *unit) {
 	if why != nil {
 		u.log.Warn(u.name+": going by the environment of its processes", "error", why)
 	}
+	s.wantRun(u)
 	lost := s.adoptRecorded(u, rec)
 	err := s.scanAll() // who is below them
 	s.adoptMarked(u)
@@ -63,6 +60,18 @@ func (s *Supervisor) adoptForest(u *unit) {
 		s.tell(u, service.Exited{PID: pid})
 	}
 	s.tell(u, service.Resume{})
+}
+
+// wantRun tells a service that it is to run after all, if that was asked for:
+// before it hears who has died, for that may be its end.
+func (s *Supervisor) wantRun(u *unit) {
+	switch state := u.machine.State(); {
+	case u.config.Resume.Then != ThenRun:
+	case state == service.Stopping:
+		s.tell(u, service.Start{})
+	case state == service.Running, state == service.Starting:
+		s.tell(u, service.Reset{}) // else one crash more may be one too many
+	}
 }
 
 // restore makes the unit's machine of what was written down, or else of
@@ -184,7 +193,7 @@ func (s *Supervisor) adoptFound(u *unit, pid int) {
 // Leftover is what a supervisor that has died has left, by what it wrote down.
 type Leftover struct {
 	Main   int    // the main process, 0 if that has ended
-	PIDs   []int  // all that it knew of and that live, in the order of their forest
+	PIDs   []int  // all that it knew of and that live, roots first
 	Output string // where the program's output is kept, as in Output.Name
 }
 

@@ -231,3 +231,18 @@ func TestExitInfo(t *testing.T) {
 		check(t, send(parent, unix.SIGKILL))
 	}
 }
+
+// A child that has died before it was first written down, and waits to be
+// reaped, is handed over all the same: how it ended is still to be had.
+func TestZombieIsIdentified(t *testing.T) {
+	pid, pidfd := run(t, "sh", "-c", "exit 3")
+	readable(t, pidfd)
+	p := &process{pid: pid, pidfd: pidfd}
+	if !p.identify() || p.identity.PID != pid || p.identity.Start == 0 {
+		t.Errorf("a zombie: %+v", p.identity)
+	}
+	check(t, reap(pidfd))
+	if p := (&process{pid: pid, pidfd: pidfd}); p.identify() {
+		t.Errorf("reaped: %+v", p.identity)
+	}
+}

@@ -138,6 +138,9 @@ func (s *Supervisor) recordOf(u *unit) record {
 func (p *process) identify() bool {
 	if p.identity.PID == 0 {
 		id, err := identityOf(p.pid, p.pidfd)
+		if errors.Is(err, errGone) {
+			_, err = endOf(p.pidfd) // a zombie of ours is nobody else, and waits for who is exec'ed in our place
+		}
 		if err != nil {
 			return false // dead: there is no going on with it
 		}

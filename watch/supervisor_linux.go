@@ -171,7 +171,7 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if r := s.units[0].config.Resume; r == nil || !r.Upgraded { // else those who are there are the service's
+	if r := configs[0].Resume; r == nil || !r.Upgraded { // else those who are there are the service's
 		s.noteStrangers()
 	}
 	if err := s.firstClimb(); err != nil {

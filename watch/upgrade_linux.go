@@ -28,6 +28,7 @@ type handover struct {
 	Resyncs   int          `json:"resyncs,omitempty"`
 	Peers     []peerRecord `json:"peers,omitempty"`
 	Begun     []byte       `json:"begun,omitempty"` // of a line of the program's output
+	Seq       int64        `json:"seq,omitempty"`   // of the last event that was told
 }
 
 // peerRecord is a client in writing; its descriptor stays open.
@@ -76,11 +77,22 @@ func (s *Supervisor) upgrade(u *unit) error {
 		keep = append(keep, p.FD)
 	}
 	s.writeRecord(u) // for the case that the new one is killed before it has read it
-	s.check(s.signals.read(s.signalled))
-	if u.outcome == nil && u.machine.State() != h.Record.Machine.State {
-		return errors.New("the service is being stopped")
+	if err := s.heedLastSignals(); err != nil {
+		return err
 	}
 	return u.config.Exec(state, keep)
+}
+
+// heedLastSignals takes the signals that have come since the turn began. What
+// any of them has changed is not in what is handed over, but for a child's death.
+func (s *Supervisor) heedLastSignals() (err error) {
+	s.check(s.signals.read(func(sig unix.Signal) {
+		if sig != unix.SIGCHLD {
+			err = fmt.Errorf("the supervisor got %s meanwhile", unix.SignalName(sig))
+		}
+		s.signalled(sig)
+	}))
+	return err
 }
 
 // offer is what a client needs to know to try the other binary.
@@ -91,6 +103,7 @@ func (u *unit) offer() *control.Upgrade {
 func (s *Supervisor) handOver(u *unit) handover {
 	h := handover{
 		Record: s.recordOf(u), Claimed: u.claimed, Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs,
+		Seq: u.journal.seq,
 	}
 	for pid := range s.strangers {
 		h.Strangers = append(h.Strangers, pid)
@@ -150,6 +163,7 @@ func (s *Supervisor) takeRest(u *unit, h handover) {
 	}
 	s.mixed, u.claimed = h.Mixed, h.Claimed
 	s.ladder.dropped = h.Dropped
+	u.journal.seq = max(u.journal.seq, h.Seq) // not all that was told was written down
 	for _, q := range h.Peers {
 		u.server.takePeer(q)
 	}

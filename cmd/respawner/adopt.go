@@ -36,6 +36,9 @@ func adoptOne(dir *control.Dir, name string) result {
 }
 
 func adoptStale(dir *control.Dir, name string) (string, error) {
+	if err := dir.Trust(); err != nil {
+		return "", err
+	}
 	cmd, err := dir.Command(name)
 	if err != nil {
 		return "", fmt.Errorf("%w; start it as before, which takes over what is left", err)
@@ -46,6 +49,9 @@ func adoptStale(dir *control.Dir, name string) (string, error) {
 // finish ends what the dead supervisor of a service has left, by giving it a
 // new one for that.
 func (o options) finish(dir *control.Dir, name string) (string, error) {
+	if err := dir.Trust(); err != nil {
+		return "", err
+	}
 	cmd, err := dir.Command(name)
 	if err != nil { // how it was started does not matter for its end
 		cmd = thisCommand()

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +41,8 @@ func reexec(binary string, b baggage, keep []int) error {
 	if err := closeAtExec(keep, false); err != nil {
 		return errors.Join(err, closeAtExec(keep, true))
 	}
-	env := append(os.Environ(), fmt.Sprintf("%s=%d", upgradeEnv, memfd), procsEnv+"=1")
+	others := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, procsEnv+"=") })
+	env := append(others, fmt.Sprintf("%s=%d", upgradeEnv, memfd), procsEnv+"=1") // Go heeds the first of each
 	err = &os.PathError{Op: "exec", Path: binary, Err: syscall.Exec(binary, os.Args, env)}
 	return errors.Join(err, closeAtExec(keep, true))
 }
@@ -77,15 +81,22 @@ func closeAtExec(fds []int, yes bool) error {
 // unwrap reads what an earlier binary in this process has handed over. It is
 // nil where there was none.
 func unwrap() (*baggage, error) {
-	var fd int
-	if _, err := fmt.Sscanf(os.Getenv(upgradeEnv), "%d", &fd); err != nil {
+	value, there := os.LookupEnv(upgradeEnv)
+	if !there {
 		return nil, nil
 	}
-	if err := errors.Join(os.Unsetenv(upgradeEnv), os.Unsetenv(procsEnv)); err != nil {
+	if err := os.Unsetenv(upgradeEnv); err != nil {
+		return nil, err
+	}
+	fd, err := strconv.Atoi(value)
+	if err != nil {
+		return nil, nil // somebody else has set it
+	}
+	if err := os.Unsetenv(procsEnv); err != nil {
 		return nil, err
 	}
 	var b baggage
-	_, err := unix.Seek(fd, 0, io.SeekStart)
+	_, err = unix.Seek(fd, 0, io.SeekStart)
 	f := os.NewFile(uintptr(fd), "handed over")
 	if err == nil {
 		defer f.Close()

@@ -205,13 +205,13 @@ func reportPipe(o *options) *os.File {
 	if err != nil {
 		return nil
 	}
-	syscall.CloseOnExec(3)
-	pipe := os.NewFile(3, "report")
-	if info, err := pipe.Stat(); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
-		return nil // the variable was set by somebody else
+	var st syscall.Stat_t
+	if syscall.Fstat(3, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFIFO {
+		return nil // somebody else has set the variable; an os.File would close 3, whatever that is by then
 	}
+	syscall.CloseOnExec(3)
 	o.Then, o.Foreground = watch.Then(then), false
-	return pipe
+	return os.NewFile(3, "report")
 }
 
 // sendReport tells the command that waits, and lets it go.

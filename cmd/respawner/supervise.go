@@ -23,6 +23,7 @@ type supervision struct {
 	dir    *control.Dir
 	claim  *control.Claim
 	before *baggage // of an earlier binary in this process, nil for none
+	alone  bool     // the service may run on without us: somebody is to find it
 }
 
 // supervise is the supervisor: it returns when the service has ended. tell
@@ -78,6 +79,9 @@ func (s *supervision) takeClaim() (err error) {
 	if err != nil {
 		return err
 	}
+	if s.o.Then != watch.ThenRun && !claim.TakenUp() {
+		return errors.Join(s.nothingLeft(), claim.Release(nil))
+	}
 	if err := claim.WritePidfile(s.o.supervisorPidfile(s.o.Name)); err != nil {
 		if s.o.PidDir == s.o.RuntimeDir {
 			return errors.Join(err, claim.Release(nil))
@@ -96,7 +100,12 @@ func (s *supervision) reclaim() (err error) {
 }
 
 func (s *supervision) superviseClaimed() error {
+	s.alone = s.before != nil || s.claim.TakenUp()
 	last, err := s.hold()
+	if s.alone {
+		s.log.Error(s.o.Name+": it may run on without a supervisor: another start, adopt or stop finds it", "error", err)
+		return errors.Join(err, s.claim.Abandon())
+	}
 	if e := s.claim.Release(last); e != nil {
 		s.log.Warn(s.o.Name+": putting things away", "error", e)
 	}
@@ -104,15 +113,24 @@ func (s *supervision) superviseClaimed() error {
 	return err
 }
 
-// alreadyRuns says so. One that is being ended it sees to its end, and tells
-// so: there is place for a new one then.
+// nothingLeft is for what was to be taken over, or ended, and has ended by now.
+func (s *supervision) nothingLeft() error {
+	if s.o.Then != watch.ThenStop {
+		return fmt.Errorf("%s is not running: nothing to take over", s.o.Name)
+	}
+	s.tell(report{Text: s.o.Name + " was stopped", Ended: true})
+	return nil
+}
+
+// alreadyRuns says so. One that is being ended, or is to be, it sees to its
+// end, and tells so: there is place for a new one then.
 func (s *supervision) alreadyRuns() (ending bool, err error) {
 	name := s.o.Name
 	st, presence, err := s.dir.Status(name)
 	if err != nil {
 		return false, err
 	}
-	if presence == control.Held && st.State != service.Stopping.String() {
+	if presence == control.Held && st.State != service.Stopping.String() && s.o.Then != watch.ThenStop {
 		text := fmt.Sprintf("%s already runs, main pid %d", name, st.MainPID)
 		if st.MainPID == 0 {
 			text = fmt.Sprintf("%s is already supervised, state %s", name, st.State)
@@ -121,7 +139,10 @@ func (s *supervision) alreadyRuns() (ending bool, err error) {
 		return false, nil
 	}
 	if presence == control.Held {
-		_, _, err = s.dir.Stop(context.Background(), name)
+		_, presence, err = s.dir.Stop(context.Background(), name)
+	}
+	if err == nil && presence != control.Stale && s.o.Then == watch.ThenStop {
+		return false, s.nothingLeft()
 	}
 	return err == nil, err
 }
@@ -152,6 +173,7 @@ func (s *supervision) hold() (*control.Status, error) {
 		s.tell(said)
 	}
 	result, err := watch.Run(c)
+	s.alone = err != nil && (s.alone || result.Last != nil)
 	if err == nil && result.Status != 0 {
 		err = exitError{code: result.Status, msg: said(s.o, result.Text)}
 	}
@@ -175,8 +197,6 @@ func (s *supervision) goOn(c *watch.Config) error {
 			s.log.Warn(name+": it has left no state", "error", err)
 		}
 		c.Resume = &watch.Resume{State: state, Then: s.o.Then}
-	case s.o.Then != watch.ThenRun:
-		return fmt.Errorf("%s is not running: nothing to take over", name)
 	}
 	s.log.Info(fmt.Sprintf("started (pid %d), command: start %s", os.Getpid(), s.o.Name))
 	return s.claim.WriteCommand(thisCommand())

@@ -24,6 +24,9 @@ func upgradeOne(ctx context.Context, dir *control.Dir, name string) result {
 	if dir == nil {
 		return result{err: errNotRunning}
 	}
+	if err := dir.Trust(); err != nil { // for what it offers is tried here
+		return result{err: err}
+	}
 	offer, presence, err := dir.Upgrade(ctx, name)
 	out := result{presence: presence, err: err}
 	if err == nil && presence != control.Held {

@@ -120,7 +120,7 @@ func (c *Claim) take() error {
 		lk := unix.Flock_t{Type: unix.F_WRLCK, Len: 1}
 		err = unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lk)
 		if fresh {
-			err = errors.Join(err, c.dir.share(f, 0o640), c.publish())
+			err = errors.Join(err, c.publish())
 		}
 		if err == nil && c.dir.is(c.name+".lock", f) {
 			c.lock, c.takenUp = f, !fresh
@@ -240,10 +240,20 @@ func (c *Claim) Release(last *Status) error {
 	if c.output != nil {
 		errs = append(errs, c.output.Close())
 	}
-	for _, suffix := range []string{".out", ".sock", ".state", ".command", ".lock"} {
-		errs = append(errs, c.dir.remove(c.name+suffix))
+	for _, file := range []string{c.pipe(), c.name + ".sock", c.name + ".state", c.name + ".command", c.name + ".lock"} {
+		errs = append(errs, c.dir.remove(file))
 	}
 	return errors.Join(append(errs, c.lock.Close())...)
+}
+
+// Abandon gives the claim up as the death of its holder would: all is left for
+// who takes it up.
+func (c *Claim) Abandon() error {
+	var err error
+	if c.output != nil {
+		err = c.output.Close()
+	}
+	return errors.Join(err, c.lock.Close())
 }
 
 // readLast reads the last words; there may be none, or none that can be read.

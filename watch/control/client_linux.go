@@ -48,6 +48,13 @@ func (d *Dir) Status(name string) (*Status, Presence, error) {
 	return d.readLast(name), presence, nil
 }
 
+func ifItHangs(pid int) string {
+	if pid == 0 {
+		return ", if it lives at all"
+	}
+	return fmt.Sprintf(": its pid is %d; kill -TERM it if it hangs", pid)
+}
+
 // orphaned is all that can be said of a service whose supervisor was killed.
 func orphaned(name string) *Status {
 	s := Unsupervised(name)
@@ -188,7 +195,7 @@ func (d *Dir) talk(ctx context.Context, name string, say func(c *conversation, p
 		}
 		presence, pid, gone := d.Presence(name)
 		if errors.Is(err, os.ErrDeadlineExceeded) || interrupted(err) && presence == Held && time.Now().After(end) {
-			return Held, fmt.Errorf("%s: %w: its pid is %d; kill -TERM it if it hangs", name, ErrSilent, pid)
+			return Held, fmt.Errorf("%s: %w%s", name, ErrSilent, ifItHangs(pid))
 		}
 		if !interrupted(err) {
 			return Held, fmt.Errorf("%s: %w", name, err)

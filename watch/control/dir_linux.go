@@ -84,6 +84,16 @@ func (d *Dir) notYours() error {
 		ErrUntrusted, d.path, d.owner, os.Geteuid())
 }
 
+// Trust tells whether what is written in the directory, or its supervisors say,
+// may be run: its owner decides on that. The error wraps ErrUntrusted unless
+// that is root or we.
+func (d *Dir) Trust() error {
+	if d.owner == 0 || d.owner == os.Geteuid() {
+		return nil
+	}
+	return fmt.Errorf("%w: %s belongs to uid %d, who decides what would be run: do this as that user", ErrUntrusted, d.path, d.owner)
+}
+
 func inGroup(gid int) bool {
 	groups, err := os.Getgroups()
 	return err == nil && slices.Contains(append(groups, os.Getegid()), gid)
@@ -171,11 +181,15 @@ const (
 )
 
 // Presence asks the kernel who holds the lock of a service. The pid is 0 where
-// nobody does, or where the holder lives in another pid namespace.
+// nobody does, where the holder lives in another pid namespace, or where we
+// may not look: then a dead one can't be told from a live one.
 func (d *Dir) Presence(name string) (Presence, int, error) {
 	f, err := d.open(name+".lock", unix.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return Absent, 0, nil
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return Held, 0, nil // it is there; who holds it is not for a group to look at, or to lock
 	}
 	if err != nil {
 		return Absent, 0, fmt.Errorf("lock of %s: %w", name, err)

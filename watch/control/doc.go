@@ -9,7 +9,9 @@
 //
 //	NAME.lock   held by the supervisor, by a record lock, as long as it lives
 //	NAME.sock   its control socket
-//	NAME.out    a FIFO, from the program's stdout and stderr to the supervisor
+//	pipes/NAME.out
+//	            a FIFO, from the program's stdout and stderr to the supervisor;
+//	            the folder is the owner's alone
 //	NAME.json   the last words of a supervisor that ended: its last Status
 //	NAME.history, NAME.history.1
 //	            what came about, an Event on each line; the older ones in .1

@@ -12,6 +12,10 @@ import (
 // or dead, in bytes; an ordinary user may be refused (F_SETPIPE_SZ, Linux 2.6.35).
 const pipeSize = 1 << 20
 
+// pipes is the folder of the FIFOs, for the owner alone, whoever may look into
+// the runtime directory.
+const pipes = "pipes"
+
 // pipeMode lets everybody write who can reach the FIFO. By its path that is
 // the owner alone, but a daemon that has given up its uid may open
 // /dev/stdout, and then the kernel asks for the FIFO's own mode.
@@ -26,7 +30,7 @@ type Pipe struct {
 	keeper *os.File // open for reading and writing, so the reader never sees an end
 }
 
-// OpenPipe opens the FIFO NAME.out: the one that a killed supervisor left, with
+// OpenPipe opens the FIFO pipes/NAME.out: the one that a killed supervisor left, with
 // all that is in it, or else a new one. What is no FIFO of ours is replaced.
 func (c *Claim) OpenPipe() (*Pipe, error) {
 	p := &Pipe{}
@@ -45,10 +49,13 @@ func (c *Claim) OpenPipe() (*Pipe, error) {
 	return p, nil
 }
 
-func (c *Claim) pipe() string { return c.name + ".out" }
+func (c *Claim) pipe() string { return pipes + "/" + c.name + ".out" }
 
 func (c *Claim) makePipe() error {
 	dir := int(c.dir.file.Fd())
+	if err := unix.Mkdirat(dir, pipes, 0o700); err != nil && err != unix.EEXIST {
+		return err
+	}
 	var st unix.Stat_t
 	err := unix.Fstatat(dir, c.pipe(), &st, unix.AT_SYMLINK_NOFOLLOW)
 	isOurs := err == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO && int(st.Uid) == os.Geteuid()

@@ -23,11 +23,14 @@ func claimed(t *testing.T) (*Claim, string) {
 		if err := c.Release(nil); err != nil {
 			t.Error(err)
 		}
-		if _, err := os.Lstat(filepath.Join(path, "x.out")); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(path, pipes, "x.out")); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the FIFO is left: %v", err)
 		}
 	})
-	return c, filepath.Join(path, "x.out")
+	if err := os.Mkdir(filepath.Join(path, pipes), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return c, filepath.Join(path, pipes, "x.out")
 }
 
 func openPipe(t *testing.T, c *Claim) *Pipe {

@@ -33,6 +33,7 @@ type Machine struct {
 
 	run      int   // the number of the last Spawn
 	spawning bool  // it has not been answered yet
+	restored int   // the last Spawn of before Restore: who was asked can't answer any more
 	starter  *proc // what it started, while that lives
 	program  Program
 

@@ -37,7 +37,7 @@ type Saved struct {
 	// Programs are those of the service (the first) and of its processes.
 	Programs []Program `json:"programs"`
 
-	// Procs are the live processes, parents before children.
+	// Procs are the live processes: the roots, their children, and so on down.
 	Procs []SavedProc `json:"procs"`
 }
 
@@ -81,13 +81,13 @@ func (m *Machine) Save() Saved {
 		}
 	}
 	places := map[Program]int{m.program: 0}
-	for _, p := range m.forest.allRoots() {
-		s.saveProc(p, places)
+	for queue := m.forest.allRoots(); len(queue) > 0; queue = queue[1:] {
+		s.saveProc(queue[0], places)
+		queue = append(queue, inOrder(maps.Keys(queue[0].children))...)
 	}
 	return s
 }
 
-// saveProc writes p and all below it down.
 func (s *Saved) saveProc(p *proc, places map[Program]int) {
 	place, known := places[p.program]
 	if !known {
@@ -103,9 +103,6 @@ func (s *Saved) saveProc(p *proc, places map[Program]int) {
 		q.Parent = p.parent.pid
 	}
 	s.Procs = append(s.Procs, q)
-	for _, c := range inOrder(maps.Keys(p.children)) {
-		s.saveProc(c, places)
-	}
 }
 
 // Restore makes a machine of what was written down. Its rules are those of
@@ -114,7 +111,7 @@ func (s *Saved) saveProc(p *proc, places map[Program]int) {
 // Resume. The error wraps ErrSaved.
 func Restore(spec Spec, s Saved) (*Machine, error) {
 	m := &Machine{
-		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, named: s.Named, followed: s.Followed,
+		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, restored: s.Run, named: s.Named, followed: s.Followed,
 		daemon: s.Daemon, wounded: s.Wounded, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, asked: s.Asked,
 		again: s.Again, verdict: verdict{s.Failed, s.Status, s.Text}, restarts: s.Restarts,
 		lastExit: s.LastExit, message: s.Message,
@@ -166,7 +163,8 @@ func (m *Machine) restoreProcs(s Saved) error {
 }
 
 // resume sets the deadlines again. A start that was under way, and of which
-// nothing was found, is made again, if it is still wanted.
+// nothing was found, is made again, if it is still wanted; one that has come of
+// what was told since is being made.
 func resume(m *Machine, now time.Time, _ Event) {
 	for t, at := range m.deadlines {
 		if !at.IsZero() {
@@ -174,9 +172,10 @@ func resume(m *Machine, now time.Time, _ Event) {
 		}
 	}
 	switch {
-	case m.spawning && m.state == Starting:
+	case !m.spawning || m.run != m.restored:
+	case m.state == Starting:
 		m.do(Spawn{m.run})
-	case m.spawning:
+	default:
 		m.spawning = false
 		endRest(m, now, nil)
 	}

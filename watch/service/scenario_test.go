@@ -121,6 +121,7 @@ func (p *player) event(words []string) Event {
 	case "reset":
 		return Reset{}
 	case "resume":
+		p.restore()
 		return Resume{}
 	case "spawned":
 		return Spawned{p.m.run, n(1), Program{File: "/web", Args: "web"}}
