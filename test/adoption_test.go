@@ -86,6 +86,20 @@ func TestStopOfAnOrphan(t *testing.T) {
 	s.starts(1)
 }
 
+// It has died as well, and nobody can read what was written down: there is
+// nothing to stop, and nothing is started for that.
+func TestStopOfNothing(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground")
+	st := s.start()
+	kill(t, st.SupervisorPID, unix.SIGKILL)
+	kill(t, st.MainPID, unix.SIGKILL)
+	writeFile(t, s.runtime+"/"+s.name+".state", "garbled", 0o600)
+	s.stop()
+	s.mustNotRun("stopped")
+	s.starts(1)
+}
+
 // The service has died while nobody looked: that is said, and a start starts it.
 func TestOrphanDies(t *testing.T) {
 	t.Parallel()

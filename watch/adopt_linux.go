@@ -75,22 +75,36 @@ func (s *Supervisor) wantRun(u *unit) {
 }
 
 // restore makes the unit's machine of what was written down, or else of
-// nothing: one whose start is under way.
+// nothing.
 func (u *unit) restore() (record, error) {
 	rec, err := readRecord(u.config.Resume.State, u.recorder.boot)
+	over := false
 	if err == nil {
 		var m *service.Machine
-		if m, err = service.Restore(u.config.Spec, rec.Machine); err == nil && m.State() != service.Stopped && m.State() != service.Failed {
+		m, err = service.Restore(u.config.Spec, rec.Machine)
+		over = err == nil && (m.State() == service.Stopped || m.State() == service.Failed)
+		if err == nil && !over {
 			u.machine = m
 			return rec, nil
 		}
 	}
-	nothing := service.Saved{
+	then := u.config.Resume.Then
+	rec = record{Machine: u.nothing(then == ThenStop || over && then == ThenGoOn)}
+	u.machine, _ = service.Restore(u.config.Spec, rec.Machine) // which makes sense
+	return rec, err
+}
+
+// nothing is a service of which nothing is known: one whose start is under way,
+// or that is being ended.
+func (u *unit) nothing(ending bool) service.Saved {
+	s := service.Saved{
 		State: service.Starting, Since: time.Now(), Run: 1, Spawning: true,
 		Programs: []service.Program{programFrom(&u.program)},
 	}
-	u.machine, _ = service.Restore(u.config.Spec, nothing) // which makes sense
-	return record{Machine: nothing}, err
+	if ending {
+		s.State, s.Spawning, s.Text = service.Stopping, false, u.name+" was stopped"
+	}
+	return s
 }
 
 // adoptRecorded takes up those who were written down and live. It returns the

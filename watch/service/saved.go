@@ -171,11 +171,11 @@ func resume(m *Machine, now time.Time, _ Event) {
 			m.do(Arm{Timer(t), at})
 		}
 	}
+	open := m.spawning && m.run == m.restored
 	switch {
-	case !m.spawning || m.run != m.restored:
-	case m.state == Starting:
+	case open && m.state == Starting:
 		m.do(Spawn{m.run})
-	default:
+	case open, m.state == Stopping && m.empty():
 		m.spawning = false
 		endRest(m, now, nil)
 	}
