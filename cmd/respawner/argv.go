@@ -45,7 +45,7 @@ func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
 			common = append(common, o.word(f))
 		} else if f := flagCalled(o.spelling, command.Flags); f != nil {
 			own = append(own, o.word(f))
-		} else if command.Name != "" && !isSeeds(command.Name) {
+		} else if command.Name != "" && !mayBeGiven(app, command.Name, o.spelling) {
 			return nil, usagef("option %s does not belong to %s, but to %s", o.spelling, command.Name, takers(app, o.spelling))
 		}
 	}
@@ -55,9 +55,12 @@ func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
 	return slices.Concat(common, []string{command.Name}, own, []string{"--"}, p.operands[1:], args), nil
 }
 
-// isSeeds tells whether a command takes any option, as the seed's do: scripts
-// give stop and status what they give start.
-func isSeeds(command string) bool { return command == "stop" || command == "status" }
+// mayBeGiven tells whether an option that means nothing to a command is taken
+// all the same: as with the seed, scripts give stop and status what they give
+// start.
+func mayBeGiven(app *cli.App, command, spelling string) bool {
+	return (command == "stop" || command == "status") && flagCalled(spelling, app.Command("start").Flags) != nil
+}
 
 // takers names the commands that take an option.
 func takers(app *cli.App, spelling string) string {
