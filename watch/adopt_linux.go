@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"respawner/watch/control"
 	"respawner/watch/service"
 )
@@ -39,7 +37,7 @@ func (s *Supervisor) begin(u *unit) {
 // adoptForest takes up who is left, tells the machine who is not, and has it
 // go on.
 func (s *Supervisor) adoptForest(u *unit) {
-	rec, why := u.restore()
+	rec, why := u.restore(s.now())
 	if why != nil {
 		u.log.Warn(u.name+": going by the environment of its processes", "error", why)
 	}
@@ -76,7 +74,7 @@ func (s *Supervisor) wantRun(u *unit) {
 
 // restore makes the unit's machine of what was written down, or else of
 // nothing.
-func (u *unit) restore() (record, error) {
+func (u *unit) restore(now time.Time) (record, error) {
 	rec, err := readRecord(u.config.Resume.State, u.recorder.boot)
 	over := false
 	if err == nil {
@@ -89,16 +87,16 @@ func (u *unit) restore() (record, error) {
 		}
 	}
 	then := u.config.Resume.Then
-	rec = record{Machine: u.nothing(then == ThenStop || over && then == ThenGoOn)}
+	rec = record{Machine: u.nothing(now, then == ThenStop || over && then == ThenGoOn)}
 	u.machine, _ = service.Restore(u.config.Spec, rec.Machine) // which makes sense
 	return rec, err
 }
 
 // nothing is a service of which nothing is known: one whose start is under way,
 // or that is being ended.
-func (u *unit) nothing(ending bool) service.Saved {
+func (u *unit) nothing(now time.Time, ending bool) service.Saved {
 	s := service.Saved{
-		State: service.Starting, Since: time.Now(), Run: 1, Spawning: true,
+		State: service.Starting, Since: now, Run: 1, Spawning: true,
 		Programs: []service.Program{programFrom(&u.program)},
 	}
 	if ending {
@@ -133,20 +131,20 @@ var errOther = errors.New("another process has the pid")
 // adoptOne takes up a process that the machine knows of, if it is still the
 // one that was written down.
 func (s *Supervisor) adoptOne(u *unit, pid int, was identity) error {
-	fd, err := openPidfd(pid)
+	fd, err := s.openPidfd(pid)
 	if err != nil {
 		return err // dead; or else there is no descriptor left for it, and it can't be followed
 	}
-	p := &process{pid: pid, unit: u, pidfd: -1, since: monotonic(), foreign: !s.descends(pid)}
-	p.identity, err = identityOf(pid, fd)
-	if errors.Is(err, errGone) && parentOf(pid) == s.pid {
+	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid)}
+	p.identity, err = identityOf(s.kernel, pid, fd)
+	if errors.Is(err, errGone) && s.parentOf(pid) == s.pid {
 		err = nil // dead, but it is still ours to reap, so it is nobody else
 	}
 	if err == nil && p.identity != was {
 		err = errOther
 	}
 	if err != nil {
-		s.check(unix.Close(fd))
+		s.check(s.closeFD(fd))
 		return err
 	}
 	if err := s.admit(p, fd); err != nil {
@@ -165,14 +163,14 @@ func (s *Supervisor) adoptMarked(u *unit) {
 		pid   int
 		start time.Duration
 	}
-	all, err := pidsIn("/proc")
+	all, err := s.allPids()
 	s.check(err)
 	var marked []found
 	for _, pid := range all {
-		if pid == s.pid || s.procs[pid] != nil || markOf(pid, markID) != u.config.ID {
+		if pid == s.pid || s.procs[pid] != nil || s.markOf(pid, markID) != u.config.ID {
 			continue
 		}
-		if stat, err := statOf(pid); err == nil && stat.state != "Z" {
+		if stat, err := s.statOf(pid); err == nil && stat.state != "Z" {
 			marked = append(marked, found{pid, stat.start})
 		}
 	}
@@ -184,15 +182,15 @@ func (s *Supervisor) adoptMarked(u *unit) {
 
 // adoptFound takes up a process that the machine does not know of.
 func (s *Supervisor) adoptFound(u *unit, pid int) {
-	fd, err := openPidfd(pid)
+	fd, err := s.openPidfd(pid)
 	if err != nil {
 		return
 	}
-	if markOf(pid, markID) != u.config.ID || isReadable(fd) { // it was not that one that was looked at
-		s.check(unix.Close(fd))
+	if s.markOf(pid, markID) != u.config.ID || s.isReadable(fd) { // it was not that one that was looked at
+		s.check(s.closeFD(fd))
 		return
 	}
-	p := &process{pid: pid, unit: u, pidfd: -1, since: monotonic(), foreign: !s.descends(pid)}
+	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid)}
 	if err := s.admit(p, fd); err != nil {
 		s.fall(err)
 	}
@@ -201,7 +199,7 @@ func (s *Supervisor) adoptFound(u *unit, pid int) {
 		s.lookAt(p)
 		return
 	}
-	s.tell(u, service.Spawned{Run: u.machine.Run(), PID: pid, Program: programOf(pid)})
+	s.tell(u, service.Spawned{Run: u.machine.Run(), PID: pid, Program: s.programOf(pid)})
 }
 
 // Leftover is what a supervisor that has died has left, by what it wrote down.
@@ -214,20 +212,21 @@ type Leftover struct {
 // Left reads what a dead supervisor wrote down. The error says why it can't be
 // told from that.
 func Left(state []byte) (Leftover, error) {
-	rec, err := readRecord(state, bootID())
+	var k linux
+	rec, err := readRecord(state, k.bootID())
 	left := Leftover{Output: rec.Output, PIDs: []int{}}
 	if errors.Is(err, errOtherBoot) {
 		return left, nil
 	}
 	for _, id := range rec.Procs {
-		fd, err := openPidfd(id.PID)
+		fd, err := k.openPidfd(id.PID)
 		if err != nil {
 			continue
 		}
-		if now, err := identityOf(id.PID, fd); err == nil && now == id {
+		if now, err := identityOf(k, id.PID, fd); err == nil && now == id {
 			left.PIDs = append(left.PIDs, id.PID)
 		}
-		_ = unix.Close(fd)
+		_ = k.closeFD(fd)
 	}
 	if slices.Contains(left.PIDs, rec.Machine.Main) {
 		left.Main = rec.Machine.Main

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"respawner/procconn"
 	"respawner/watch/service"
 )
@@ -113,7 +111,7 @@ func (s *Supervisor) resync() {
 // noteResync tells of a resync, but not of each in a storm of them.
 func (s *Supervisor) noteResync() {
 	l := &s.ladder
-	if now := monotonic(); l.noted == 0 || now-l.noted > time.Second {
+	if now := s.monotonic(); l.noted == 0 || now-l.noted > time.Second {
 		l.noted = now
 		s.noteAll("resynced", fmt.Sprintf("events were lost: %d processes made sure of", len(s.procs)))
 	}
@@ -160,7 +158,7 @@ func (s *Supervisor) observe(ev procconn.Event) {
 	case p == nil:
 	case ev.Kind == procconn.Exec:
 		s.ranProgram(p)
-	case p.pidfd >= 0 && !p.hasEnded(): // only its first thread has
+	case p.pidfd >= 0 && !s.hasEnded(p): // only its first thread has
 	case ev.Kind == procconn.Exit:
 		p.exit = exitOf(ev.ExitCode)
 		if p.dead {
@@ -171,7 +169,7 @@ func (s *Supervisor) observe(ev procconn.Event) {
 
 // ranProgram tells what a process runs now, if it is not gone already.
 func (s *Supervisor) ranProgram(p *process) {
-	if program := programOf(p.pid); program.File != "" {
+	if program := s.programOf(p.pid); program.File != "" {
 		s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
 	}
 }
@@ -203,15 +201,4 @@ func (s *Supervisor) isKnown(pid int, at time.Duration) bool {
 	}
 	p.born = at // known already: a scan has found it, or we have started it
 	return true
-}
-
-// monotonic is the clock of the connector's events (CLOCK_MONOTONIC).
-func monotonic() time.Duration { return clock(unix.CLOCK_MONOTONIC) }
-
-func clock(id int32) time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(id, &t); err != nil {
-		panic(err) // every kernel has it
-	}
-	return time.Duration(t.Nano())
 }

@@ -38,7 +38,7 @@ func setUp(t *testing.T, step Tracking, script string) *stage {
 	conn, kernel := procconntest.New(t)
 	g := &stage{t: t, kernel: kernel, log: &bytes.Buffer{}}
 	dials(t, conn)
-	s, err := newSupervisor(Config{
+	s, err := newSupervisor(host, Config{
 		Spec: service.Spec{Name: "x", StopTimeout: patient}, Program: program(t, "sh", "-c", script), Tracking: step,
 		Control: -1, Log: slog.New(slog.NewTextHandler(g.log, nil)),
 	})
@@ -56,8 +56,8 @@ func setUp(t *testing.T, step Tracking, script string) *stage {
 		runtime.UnlockOSThread()
 	})
 	s.tell(s.units[0], service.Start{})
-	readable(t, s.spawner.wake.fd)
-	for _, pid := range childrenOf(s.pid) {
+	readable(t, s.spawner.FD())
+	for _, pid := range host.childrenOf(s.pid) {
 		// The program leads its session; others may have come home already.
 		if sid, err := unix.Getsid(pid); !s.strangers[pid] && err == nil && sid == pid {
 			kernel.Send(fork(s.pid, pid))
@@ -119,7 +119,7 @@ func (g *stage) wantTree(format string, args ...any) {
 }
 
 func fork(parent, child int) procconn.Event {
-	return procconn.Event{Kind: procconn.Fork, ParentPID: parent, ParentTGID: parent, PID: child, TGID: child, Time: monotonic()}
+	return procconn.Event{Kind: procconn.Fork, ParentPID: parent, ParentTGID: parent, PID: child, TGID: child, Time: host.monotonic()}
 }
 
 // nobody is a pid that no process can have, so one that is gone already.
@@ -196,7 +196,7 @@ func testOverflow(t *testing.T, step Tracking) {
 	path, hear := fifo(t)
 	g := setUp(t, step, fmt.Sprintf("sh -c 'sleep 1000 & echo $! >%s; exec sleep 1000' & wait", path))
 	grandchild := pidOf(hear())
-	child := parentOf(grandchild)
+	child := must(host.statOf(grandchild)).ppid
 	if step == TrackEvents {
 		g.wantTree("%d<0", g.main) // nobody told of them
 	}

@@ -190,7 +190,7 @@ func (s *supervised) stop() outcome {
 
 // killAll ends a supervisor that does not end, and who is below it.
 func killAll(pid int) {
-	below := childrenOf(pid)
+	below := host.childrenOf(pid)
 	_ = unix.Kill(pid, unix.SIGKILL)
 	for _, child := range below {
 		killAll(child)

@@ -95,7 +95,7 @@ func (s *Supervisor) replay() error {
 		}
 		switch {
 		case u == nil && s.early.waiting(): // perhaps what is being started, or of it
-		case !isGone(b.PID):
+		case !s.isGone(b.PID):
 			s.takeOrphan(u, b)
 		default:
 			dead[b.PID] = u

@@ -20,9 +20,9 @@ type ladder struct {
 	step   Tracking
 	reason string // why not a better one
 
-	conn *procconn.Conn // of the first three steps
+	conn connector // of the first three steps
 	slot *slot
-	set  *procconn.Set // of TrackKernelSet
+	set  kernelSet // of TrackKernelSet
 
 	forked   bool   // the set has grown since it was looked after
 	overfull uint64 // how many births it had no room for, and has been helped with
@@ -93,7 +93,7 @@ func (s *Supervisor) firstClimb() error {
 // same, when it can be had anew.
 func (s *Supervisor) fall(why error) {
 	l := &s.ladder
-	from, now := l.step, monotonic()
+	from, now := l.step, s.monotonic()
 	if l.fell != 0 && now-l.fell < fallAgain {
 		l.best = max(l.best, TrackScan)
 	}
@@ -153,7 +153,7 @@ func (s *Supervisor) takeKernelSet() error {
 	if err := s.dial(); err != nil {
 		return err
 	}
-	set, err := l.conn.Track(setSize)
+	set, err := l.conn.track(setSize)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (s *Supervisor) takeEvents() error {
 
 func (s *Supervisor) takeScan() error {
 	s.hangUp()
-	return canScan()
+	return s.canScan()
 }
 
 func (s *Supervisor) takePidfile() error {
@@ -207,19 +207,15 @@ func (s *Supervisor) dial() error {
 	if l.conn != nil {
 		return nil
 	}
-	conn, err := dialConnector()
+	conn, err := s.kernel.dial()
 	if err != nil {
 		return err
 	}
 	err = conn.SetReadBuffer(readBuffer)
-	raw, errRaw := conn.SyscallConn()
-	if err = errors.Join(err, errRaw); err == nil {
-		var errAdd error
-		err = raw.Control(func(fd uintptr) {
-			// Nothing to do when it is ready: each turn begins with catchUp.
-			l.slot, errAdd = s.loop.add(rankWake, int(fd), unix.EPOLLIN, func(uint32) {})
-		})
-		err = errors.Join(err, errAdd)
+	fd, errFD := conn.fd()
+	if err = errors.Join(err, errFD); err == nil {
+		// Nothing to do when it is ready: each turn begins with catchUp.
+		l.slot, err = s.loop.add(rankWake, fd, unix.EPOLLIN, func(uint32) {})
 	}
 	if err != nil {
 		return errors.Join(err, conn.Close())
@@ -285,7 +281,7 @@ const (
 
 func (s *Supervisor) probeIn(d time.Duration) {
 	if s.ladder.first <= TrackEvents {
-		s.check(s.timers.Set(deadline{ladder: &s.ladder}, time.Now().Add(d)))
+		s.check(s.timers.Set(deadline{ladder: &s.ladder}, s.now().Add(d)))
 	}
 }
 

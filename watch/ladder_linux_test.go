@@ -36,9 +36,9 @@ func TestTrackingWords(t *testing.T) {
 func unborn(t *testing.T, wanted Tracking, conns ...*procconn.Conn) (*Supervisor, error) {
 	t.Helper()
 	dials(t, conns...)
-	loop, err := newLoop()
+	loop, err := newLoop(host)
 	check(t, err)
-	s := &Supervisor{pid: os.Getpid(), loop: loop, procs: map[int]*process{}, units: []*unit{{config: Config{Tracking: wanted}}}}
+	s := &Supervisor{kernel: host, pid: os.Getpid(), loop: loop, procs: map[int]*process{}, units: []*unit{{config: Config{Tracking: wanted}}}}
 	check(t, s.makeTimers())
 	t.Cleanup(func() { check(t, s.close()) })
 	return s, s.firstClimb()
@@ -177,7 +177,7 @@ func TestReplay(t *testing.T) {
 	path, hear := fifo(t)
 	g := setUp(t, TrackKernelSet, fmt.Sprintf("(sh -c 'sleep 1000 & echo $! >%s; exec sleep 1000' & exec true); exec sleep 1000", path))
 	grandchild := pidOf(hear())
-	child := parentOf(grandchild)
+	child := must(host.statOf(grandchild)).ppid
 	g.kernel.Send(fork(g.main, nobody), fork(nobody, child), fork(child, grandchild), fork(grandchild, nobody-1))
 	for ok := true; ok; { // the events get lost
 		_, ok, _ = g.ladder.conn.TryReceive()
@@ -216,7 +216,7 @@ func TestSetIsFull(t *testing.T) {
 	path, hear := fifo(t)
 	g := setUp(t, TrackKernelSet, fmt.Sprintf("sleep 1000 & sleep 1000 & echo $! >%s; exec sleep 1000", path))
 	second := pidOf(hear())
-	second, first := second, childrenOf(g.main)[0]
+	second, first := second, host.childrenOf(g.main)[0]
 	conn, kernel := procconntest.New(t)
 	dials(t, conn)
 	g.happen(fork(g.main, first)) // the third in the set, with us and main
@@ -327,7 +327,7 @@ func TestDeathDuringAStartWhileBirthsAreLost(t *testing.T) {
 	g.wantTree("%d<0", g.main)
 	g.early.end()
 	g.unparkAll()
-	if !g.procs[g.main].hasEnded() || g.procs[g.main].slot == nil {
+	if !g.hasEnded(g.procs[g.main]) || g.procs[g.main].slot == nil {
 		t.Error("nobody will tell of it any more")
 	}
 }

@@ -24,9 +24,10 @@ const (
 // loop is one epoll set. Rooms put descriptors in; turn calls them when
 // they are ready, in rank order.
 type loop struct {
-	fd    int
-	next  uint64
-	slots map[uint64]*slot
+	kernel kernel
+	fd     int
+	next   uint64
+	slots  map[uint64]*slot
 }
 
 // slot is a descriptor in the loop. Its key is never used twice, so an event
@@ -38,12 +39,12 @@ type slot struct {
 	ready func(events uint32)
 }
 
-func newLoop() (*loop, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+func newLoop(k kernel) (*loop, error) {
+	fd, err := k.newEpoll()
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &loop{fd: fd, slots: map[uint64]*slot{}}, nil
+	return &loop{kernel: k, fd: fd, slots: map[uint64]*slot{}}, nil
 }
 
 // add calls ready whenever one of events (EPOLLIN, EPOLLOUT) is there for fd.
@@ -70,7 +71,7 @@ func (l *loop) remove(s *slot) error {
 
 func (l *loop) ctl(op int, s *slot, events uint32) error {
 	ev := unix.EpollEvent{Events: events, Fd: int32(uint32(s.key)), Pad: int32(uint32(s.key >> 32))}
-	if err := unix.EpollCtl(l.fd, op, s.fd, &ev); err != nil {
+	if err := l.kernel.epollCtl(l.fd, op, s.fd, &ev); err != nil {
 		return fmt.Errorf("epoll_ctl of descriptor %d: %w", s.fd, err)
 	}
 	return nil
@@ -84,7 +85,7 @@ const crowd = 512
 // who is ready, by rank.
 func (l *loop) turn(first func()) error {
 	var events [crowd]unix.EpollEvent
-	n, err := unix.EpollWait(l.fd, events[:], -1)
+	n, err := l.kernel.epollWait(l.fd, events[:])
 	if err == unix.EINTR {
 		return nil
 	}
@@ -111,4 +112,14 @@ func (l *loop) rankOf(ev unix.EpollEvent) rank {
 	return rankControl
 }
 
-func (l *loop) close() error { return unix.Close(l.fd) }
+func (l *loop) close() error { return l.kernel.closeFD(l.fd) }
+
+func (linux) newEpoll() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) }
+
+func (linux) epollCtl(epfd, op, fd int, ev *unix.EpollEvent) error {
+	return unix.EpollCtl(epfd, op, fd, ev)
+}
+
+func (linux) epollWait(epfd int, events []unix.EpollEvent) (int, error) {
+	return unix.EpollWait(epfd, events, -1)
+}

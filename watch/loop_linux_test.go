@@ -10,7 +10,7 @@ import (
 
 func openLoop(t *testing.T) *loop {
 	t.Helper()
-	l, err := newLoop()
+	l, err := newLoop(host)
 	check(t, err)
 	t.Cleanup(func() { check(t, l.close()) })
 	return l

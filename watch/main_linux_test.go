@@ -20,6 +20,9 @@ const planEnv = "WATCH_TEST_PLAN"
 // patient is far more than anything here takes, where nothing is wrong.
 const patient = time.Minute
 
+// host is the kernel we run on.
+var host linux
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(siblingEnv); path != "" {
 		begetSibling(path)

@@ -91,20 +91,20 @@ func (u *unit) awaitsName() bool {
 // not known: where nobody could tell of its birth, or because somebody else
 // has started it. It returns why it did not, as the end of a sentence.
 func (s *Supervisor) acquire(u *unit, pid int) (why string) {
-	fd, err := openPidfd(pid)
+	fd, err := s.openPidfd(pid)
 	if errors.Is(err, errGone) {
 		return "" // there is no more to be said
 	}
 	if err != nil {
 		return fmt.Sprintf(" (%v)", err)
 	}
-	p := &process{pid: pid, unit: u, pidfd: -1, since: monotonic(), foreign: !s.descends(pid)}
+	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid)}
 	if p.foreign {
-		err = u.mayAcquire(pid)
+		err = s.mayAcquire(u, pid)
 	}
 	// Who is alive now was it all the time.
 	if err = errors.Join(err, unix.PidfdSendSignal(fd, 0, nil, 0)); err != nil {
-		_ = unix.Close(fd)
+		_ = s.closeFD(fd)
 		return fmt.Sprintf(" (%v)", err)
 	}
 	err = s.admit(p, fd)
@@ -127,7 +127,7 @@ func (s *Supervisor) descends(pid int) bool {
 		if pid <= 1 || s.strangers[pid] {
 			return false
 		}
-		if pid = parentOf(pid); pid == s.pid {
+		if pid = s.parentOf(pid); pid == s.pid {
 			return true
 		}
 	}
@@ -137,9 +137,9 @@ func (s *Supervisor) descends(pid int) bool {
 // mayAcquire tells whether the pidfile can be trusted with a process that does
 // not descend from us: nobody but root and we can have written it, and the
 // process was born after our start.
-func (u *unit) mayAcquire(pid int) error {
+func (s *Supervisor) mayAcquire(u *unit, pid int) error {
 	switch {
-	case pid == os.Getpid():
+	case pid == s.pid:
 		return errors.New("it is the supervisor")
 	case u.config.Spec.Follow == service.FollowOff:
 		return errors.New("with --no-follow-forks it would have to be the program itself")
@@ -147,7 +147,7 @@ func (u *unit) mayAcquire(pid int) error {
 	if err := writtenByUs(u.pidfile.path); err != nil {
 		return err
 	}
-	stat, err := statOf(pid)
+	stat, err := s.statOf(pid)
 	if err == nil && stat.start+userTick <= u.started {
 		err = errors.New("it was there before the start")
 	}

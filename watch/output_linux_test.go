@@ -221,7 +221,7 @@ func TestOutputIsLostAndCounted(t *testing.T) {
 		b.says("lost\n")
 	}
 	eventually(t, "told", func() bool { return strings.Contains(b.log.String(), "no space") })
-	eventually(t, "read", func() bool { return !isReadable(int(b.w.Fd())) })
+	eventually(t, "read", func() bool { return !host.isReadable(int(b.w.Fd())) })
 	o.quote()
 	<-o.quotes // so all was written, in vain
 	s.setFull(false)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // The variables that mark all processes of a service in their environment: its
@@ -36,14 +34,14 @@ func (s *Supervisor) owner(pid int) *unit {
 	if len(s.units) == 1 && !s.mixed {
 		return s.units[0]
 	}
-	if sid, err := unix.Getsid(pid); err == nil {
+	if sid, err := s.sessionOf(pid); err == nil {
 		for _, p := range s.procs {
-			if other, err := unix.Getsid(p.pid); err == nil && other == sid {
+			if other, err := s.sessionOf(p.pid); err == nil && other == sid {
 				return p.unit
 			}
 		}
 	}
-	mark := markOf(pid, markName)
+	mark := s.markOf(pid, markName)
 	for _, u := range s.units {
 		if u.name == mark {
 			return u
@@ -55,8 +53,8 @@ func (s *Supervisor) owner(pid int) *unit {
 }
 
 // markOf is what a process's environment has for a mark, if anything.
-func markOf(pid int, name string) string {
-	env, err := readUpTo(fmt.Sprintf("/proc/%d/environ", pid), 1<<20)
+func (s *Supervisor) markOf(pid int, name string) string {
+	env, err := s.environOf(pid)
 	if err != nil {
 		return ""
 	}

@@ -109,7 +109,7 @@ func TestSiblingOfSeveralServices(t *testing.T) {
 func TestOwnerIsUnknown(t *testing.T) {
 	pid, pidfd := run(t, "env", "-i", "sleep", "1000")
 	g := setUp(t, TrackEvents, "exec sleep 1000")
-	other := newUnit(Config{Spec: service.Spec{Name: "y"}})
+	other := g.newUnit(Config{Spec: service.Spec{Name: "y"}})
 	g.units = append(g.units, other)
 	if u := g.owner(pid); u != nil || !g.strangers[pid] {
 		t.Errorf("it is of %+v", u)
@@ -120,7 +120,7 @@ func TestOwnerIsUnknown(t *testing.T) {
 		t.Error("it was killed")
 	}
 	marked, _ := run(t, "env", "-i", markName+"=y", "sleep", "1000")
-	eventually(t, "it runs", func() bool { return markOf(marked, markName) != "" })
+	eventually(t, "it runs", func() bool { return g.markOf(marked, markName) != "" })
 	if u := g.owner(marked); u != other {
 		t.Errorf("marked, but of %+v", u)
 	}

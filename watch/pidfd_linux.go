@@ -15,7 +15,7 @@ var errGone = errors.New("no such process")
 
 // openPidfd opens a process (pidfd_open, Linux 5.3). Whose it is, is for the
 // caller to find out.
-func openPidfd(pid int) (int, error) {
+func (linux) openPidfd(pid int) (int, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	switch err {
 	case nil:
@@ -26,15 +26,25 @@ func openPidfd(pid int) (int, error) {
 	return -1, os.NewSyscallError("pidfd_open", err)
 }
 
+func (linux) getpid() int { return os.Getpid() }
+
+// inodeOf is the inode of a pidfd: since Linux 6.9 (pidfs) each process has one
+// of its own, and none has it after it.
+func (linux) inodeOf(pidfd int) (uint64, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(pidfd, &st)
+	return st.Ino, err
+}
+
 // isGone tells whether there is no process of that pid, not even a zombie.
-func isGone(pid int) bool {
+func (linux) isGone(pid int) bool {
 	_, err := unix.Getpgid(pid)
 	return err == unix.ESRCH
 }
 
-// send sends a signal to the process that the pidfd was opened for, and to no
+// sendSignal sends a signal to the process that the pidfd was opened for, and to no
 // other; one that is dead already is no error.
-func send(pidfd int, sig unix.Signal) error {
+func (linux) sendSignal(pidfd int, sig unix.Signal) error {
 	err := unix.PidfdSendSignal(pidfd, sig, nil, 0)
 	if err == unix.ESRCH {
 		return nil
@@ -51,7 +61,7 @@ var (
 // nobody else gets its pid (waitid(P_PIDFD), Linux 5.4). The error is
 // errNotOurs for a process that is somebody else's child, and errNotEnded for
 // one that lives, or that a tracer has still to let go.
-func endOf(pidfd int) (service.Exit, error) {
+func (linux) endOf(pidfd int) (service.Exit, error) {
 	info, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 	switch {
 	case errors.Is(err, unix.ECHILD):
@@ -65,7 +75,7 @@ func endOf(pidfd int) (service.Exit, error) {
 }
 
 // reap does away with the zombie of a dead child.
-func reap(pidfd int) error {
+func (linux) reap(pidfd int) error {
 	_, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG)
 	return os.NewSyscallError("waitid", err)
 }
@@ -73,7 +83,7 @@ func reap(pidfd int) error {
 // exitInfo is how a process ended that is dead and reaped, whoever its parent
 // was (PIDFD_GET_INFO with PIDFD_INFO_EXIT, fs/pidfs.c, Linux 6.15). told is
 // false where the kernel does not say so, or not yet.
-func exitInfo(pidfd int) (exit service.Exit, told bool) {
+func (linux) exitInfo(pidfd int) (exit service.Exit, told bool) {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
 	if err := unix.IoctlPidfdInfo(pidfd, &info); err != nil || info.Mask&unix.PIDFD_INFO_EXIT == 0 {
 		return service.Exit{}, false // older kernels have no such request, or no such answer
@@ -82,7 +92,7 @@ func exitInfo(pidfd int) (exit service.Exit, told bool) {
 }
 
 // isReadable tells whether the process of a pidfd has ended, reaped or not.
-func isReadable(pidfd int) bool {
+func (linux) isReadable(pidfd int) bool {
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
 	for {
 		n, err := unix.Poll(fds, 0)
@@ -93,14 +103,14 @@ func isReadable(pidfd int) bool {
 }
 
 // hasChildren tells whether we have any child, dead or alive.
-func hasChildren() bool {
+func (linux) hasChildren() bool {
 	_, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 	return err == nil
 }
 
 // deadChild returns the pid of a child that waits to be reaped, 0 for none. It
 // only looks.
-func deadChild() (int, error) {
+func (linux) deadChild() (int, error) {
 	info, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 	if errors.Is(err, unix.ECHILD) {
 		return 0, nil

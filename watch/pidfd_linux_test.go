@@ -20,7 +20,7 @@ func run(t *testing.T, args ...string) (pid, pidfd int) {
 	pid, pidfd, err := p.exec()
 	check(t, err)
 	t.Cleanup(func() {
-		_ = send(pidfd, unix.SIGKILL)
+		_ = host.sendSignal(pidfd, unix.SIGKILL)
 		_, _ = unix.Wait4(pid, nil, 0, nil) // most have been reaped
 		_ = unix.Close(pidfd)
 	})
@@ -29,9 +29,9 @@ func run(t *testing.T, args ...string) (pid, pidfd int) {
 
 // takeEnd returns how a child ended, and has it reaped.
 func takeEnd(pidfd int) (service.Exit, error) {
-	exit, err := endOf(pidfd)
+	exit, err := host.endOf(pidfd)
 	if err == nil {
-		err = reap(pidfd)
+		err = host.reap(pidfd)
 	}
 	return exit, err
 }
@@ -75,7 +75,7 @@ func TestReap(t *testing.T) {
 				if _, err := takeEnd(pidfd); !errors.Is(err, errNotEnded) {
 					t.Errorf("of a stopped process: %v", err)
 				}
-				check(t, send(pidfd, unix.SIGCONT))
+				check(t, host.sendSignal(pidfd, unix.SIGCONT))
 			}
 			readable(t, pidfd)
 			if got, err := takeEnd(pidfd); err != nil || got != tt.want {
@@ -84,10 +84,10 @@ func TestReap(t *testing.T) {
 			if _, err := takeEnd(pidfd); !errors.Is(err, errNotOurs) {
 				t.Errorf("a second time: %v", err)
 			}
-			if _, err := openPidfd(pid); !errors.Is(err, errGone) {
+			if _, err := host.openPidfd(pid); !errors.Is(err, errGone) {
 				t.Errorf("open it now: %v", err)
 			}
-			check(t, send(pidfd, unix.SIGKILL)) // no error, and to nobody else
+			check(t, host.sendSignal(pidfd, unix.SIGKILL)) // no error, and to nobody else
 		})
 	}
 }
@@ -110,7 +110,7 @@ func TestReapOfTheLiving(t *testing.T) {
 	if _, err := takeEnd(pidfd); !errors.Is(err, errNotEnded) || isDead(pidfd) {
 		t.Errorf("got %v, dead: %v", err, isDead(pidfd))
 	}
-	parent, err := openPidfd(os.Getppid())
+	parent, err := host.openPidfd(os.Getppid())
 	check(t, err)
 	defer unix.Close(parent)
 	if _, err := takeEnd(parent); !errors.Is(err, errNotOurs) {
@@ -119,17 +119,17 @@ func TestReapOfTheLiving(t *testing.T) {
 }
 
 func TestOpenPidfd(t *testing.T) {
-	if _, err := openPidfd(4194304); !errors.Is(err, errGone) { // one more than there can be
+	if _, err := host.openPidfd(4194304); !errors.Is(err, errGone) { // one more than there can be
 		t.Errorf("nobody: %v", err)
 	}
 	for _, pid := range []int{0, -1} {
-		if fd, err := openPidfd(pid); err == nil || errors.Is(err, errGone) {
+		if fd, err := host.openPidfd(pid); err == nil || errors.Is(err, errGone) {
 			t.Errorf("pid %d: %d, %v", pid, fd, err)
 		}
 	}
 	pid, pidfd := run(t, "true")
 	readable(t, pidfd)
-	zombie, err := openPidfd(pid)
+	zombie, err := host.openPidfd(pid)
 	if err != nil {
 		t.Fatalf("one that is dead but not reaped: %v", err)
 	}
@@ -140,24 +140,24 @@ func TestOpenPidfd(t *testing.T) {
 }
 
 func TestDeadChildOnlyLooks(t *testing.T) {
-	if pid, err := deadChild(); pid != 0 || err != nil {
+	if pid, err := host.deadChild(); pid != 0 || err != nil {
 		t.Fatalf("without children: %d, %v", pid, err)
 	}
 	run(t, "sleep", "1000")
-	if pid, err := deadChild(); pid != 0 || err != nil {
+	if pid, err := host.deadChild(); pid != 0 || err != nil {
 		t.Fatalf("with a living one: %d, %v", pid, err)
 	}
 	want, pidfd := run(t, "sh", "-c", "exit 7")
 	readable(t, pidfd)
 	for range 2 {
-		if pid, err := deadChild(); pid != want || err != nil {
+		if pid, err := host.deadChild(); pid != want || err != nil {
 			t.Errorf("got %d, %v; want %d", pid, err, want)
 		}
 	}
 	if got, err := takeEnd(pidfd); err != nil || got.Code != 7 {
 		t.Errorf("its status was taken: %+v, %v", got, err)
 	}
-	if pid, err := deadChild(); pid != 0 || err != nil {
+	if pid, err := host.deadChild(); pid != 0 || err != nil {
 		t.Errorf("afterwards: %d, %v", pid, err)
 	}
 }
@@ -208,27 +208,27 @@ func TestExitInfo(t *testing.T) {
 		path, hear := fifo(t)
 		_, parent := run(t, "sh", "-c", fmt.Sprintf("sh -c 'echo $$ >%s; kill -STOP $$; %s'; exec sleep 1000", path, script))
 		pid := pidOf(hear())
-		pidfd, err := openPidfd(pid)
+		pidfd, err := host.openPidfd(pid)
 		check(t, err)
 		defer unix.Close(pidfd)
-		if exit, told := exitInfo(pidfd); told {
+		if exit, told := host.exitInfo(pidfd); told {
 			t.Errorf("%s: of a living one %+v", script, exit)
 		}
-		eventually(t, "it is stopped", func() bool { return must(statOf(pid)).state == "T" })
-		check(t, send(pidfd, unix.SIGCONT))
+		eventually(t, "it is stopped", func() bool { return must(host.statOf(pid)).state == "T" })
+		check(t, host.sendSignal(pidfd, unix.SIGCONT))
 		readable(t, pidfd)
-		if _, err := endOf(pidfd); !errors.Is(err, errNotOurs) {
+		if _, err := host.endOf(pidfd); !errors.Is(err, errNotOurs) {
 			t.Errorf("%s: it is ours: %v", script, err)
 		}
-		eventually(t, "it is reaped", func() bool { return isGone(pid) })
-		exit, told := exitInfo(pidfd)
+		eventually(t, "it is reaped", func() bool { return host.isGone(pid) })
+		exit, told := host.exitInfo(pidfd)
 		if !told {
 			unmet(t, "the kernel does not tell (it does since 6.15)")
 		}
 		if exit != want {
 			t.Errorf("%s: %+v, want %+v", script, exit, want)
 		}
-		check(t, send(parent, unix.SIGKILL))
+		check(t, host.sendSignal(parent, unix.SIGKILL))
 	}
 }
 
@@ -238,11 +238,12 @@ func TestZombieIsIdentified(t *testing.T) {
 	pid, pidfd := run(t, "sh", "-c", "exit 3")
 	readable(t, pidfd)
 	p := &process{pid: pid, pidfd: pidfd}
-	if !p.identify() || p.identity.PID != pid || p.identity.Start == 0 {
+	s := &Supervisor{kernel: host}
+	if !s.identify(p) || p.identity.PID != pid || p.identity.Start == 0 {
 		t.Errorf("a zombie: %+v", p.identity)
 	}
-	check(t, reap(pidfd))
-	if p := (&process{pid: pid, pidfd: pidfd}); p.identify() {
+	check(t, host.reap(pidfd))
+	if p := (&process{pid: pid, pidfd: pidfd}); s.identify(p) {
 		t.Errorf("reaped: %+v", p.identity)
 	}
 }

@@ -93,7 +93,7 @@ func (p *pidfile) removeStale(was int) (removed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("pidfile %s %w: left alone", p.path, err)
 	}
-	if pid != was && !isGone(pid) {
+	if pid != was && !(linux{}).isGone(pid) {
 		return false, fmt.Errorf("pidfile %s names pid %d, which is no process of this service: left alone", p.path, pid)
 	}
 	return true, os.Remove(p.path)

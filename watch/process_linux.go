@@ -37,11 +37,23 @@ type process struct {
 }
 
 // hasEnded tells whether a process is dead, as far as a pidfd tells.
-func (p *process) hasEnded() bool { return p.pidfd >= 0 && isReadable(p.pidfd) }
+func (s *Supervisor) hasEnded(p *process) bool { return p.pidfd >= 0 && s.isReadable(p.pidfd) }
+
+// parentOf is the pid of a process's parent by /proc; 0 when it can't be told.
+func (s *Supervisor) parentOf(pid int) int {
+	stat, _ := s.statOf(pid)
+	return stat.ppid
+}
+
+// isZombie tells whether a process is dead, and its parent has yet to reap it.
+func (s *Supervisor) isZombie(pid int) bool {
+	stat, _ := s.statOf(pid)
+	return stat.state == "Z"
+}
 
 // isOurs tells whether /proc has a process below us.
 func (s *Supervisor) isOurs(pid int) bool {
-	parent := parentOf(pid)
+	parent := s.parentOf(pid)
 	return parent == s.pid && !s.strangers[pid] || s.procs[parent] != nil
 }
 
@@ -51,7 +63,7 @@ func (s *Supervisor) belongs(p *process) bool { return p.foreign || s.isOurs(p.p
 
 // parentIn is the parent of a process if it is of the forest, else 0.
 func (s *Supervisor) parentIn(pid int) int {
-	if parent := parentOf(pid); s.procs[parent] != nil {
+	if parent := s.parentOf(pid); s.procs[parent] != nil {
 		return parent
 	}
 	return 0
@@ -95,7 +107,7 @@ func (s *Supervisor) admit(p *process, pidfd int) error {
 // stays, as a ghost, until the queue was emptied. One for which there is no
 // descriptor is tried again.
 func (s *Supervisor) open(p *process) {
-	fd, err := openPidfd(p.pid)
+	fd, err := s.openPidfd(p.pid)
 	if err == nil {
 		err = s.watch(p, fd)
 	}
@@ -116,7 +128,7 @@ func (s *Supervisor) watch(p *process, pidfd int) error {
 	err := s.unpark(p)
 	if err != nil {
 		p.pidfd = -1
-		err = errors.Join(err, unix.Close(pidfd))
+		err = errors.Join(err, s.closeFD(pidfd))
 	}
 	return err
 }
@@ -148,7 +160,7 @@ func (s *Supervisor) died(p *process) {
 		return
 	}
 	s.lookAround()
-	exit, err := endOf(p.pidfd)
+	exit, err := s.endOf(p.pidfd)
 	switch {
 	case errors.Is(err, errNotEnded):
 		s.park(p)
@@ -165,7 +177,7 @@ func (s *Supervisor) died(p *process) {
 // buryChild reaps a dead child of ours, and takes it out of the forest.
 func (s *Supervisor) buryChild(p *process, exit service.Exit) {
 	s.forget(p)
-	s.check(reap(p.pidfd))
+	s.check(s.reap(p.pidfd))
 	if p.exit = exit; s.isLast(p) && s.hasOthers() {
 		s.missed() // somebody was born of whom nobody told
 		s.catchUp()
@@ -178,12 +190,12 @@ func (s *Supervisor) buryChild(p *process, exit service.Exit) {
 // hasOthers tells whether we have a child that is not known to be dead.
 func (s *Supervisor) hasOthers() bool {
 	for pid := range s.unreaped {
-		if parentOf(pid) == s.pid {
-			s.check(reapStranger(pid))
+		if s.parentOf(pid) == s.pid {
+			s.check(s.reapStranger(pid))
 			delete(s.unreaped, pid)
 		}
 	}
-	return hasChildren()
+	return s.hasChildren()
 }
 
 // isLast tells whether nobody else is known who could be our child, where that
@@ -195,7 +207,7 @@ func (s *Supervisor) isLast(p *process) bool {
 // diedElsewhere acts on the death of a process that is not our child. How it
 // ended the connector tells, or the pidfd once its parent has reaped it.
 func (s *Supervisor) diedElsewhere(p *process) {
-	exit, told := exitInfo(p.pidfd)
+	exit, told := s.exitInfo(p.pidfd)
 	switch {
 	case told: // so it was reaped
 		s.bury(p, exit)
@@ -232,12 +244,12 @@ const exitPatience = 100 * time.Millisecond
 func (s *Supervisor) awaitExit(p *process) {
 	p.dead = true
 	s.check(s.loop.change(p.slot, 0))
-	s.check(s.timers.Set(deadline{dead: p}, time.Now().Add(exitPatience)))
+	s.check(s.timers.Set(deadline{dead: p}, s.now().Add(exitPatience)))
 }
 
 // impatient ends that. Its parent may have died meanwhile, and left it to us.
 func (s *Supervisor) impatient(p *process) {
-	if exit, err := endOf(p.pidfd); err == nil {
+	if exit, err := s.endOf(p.pidfd); err == nil {
 		s.buryChild(p, exit)
 		return
 	}
@@ -285,7 +297,7 @@ func (s *Supervisor) bury(p *process, exit service.Exit) {
 		s.check(s.timers.Clear(deadline{dead: p}))
 	}
 	if p.pidfd >= 0 {
-		s.check(unix.Close(p.pidfd))
+		s.check(s.closeFD(p.pidfd))
 	}
 }
 
@@ -293,7 +305,7 @@ func (s *Supervisor) bury(p *process, exit service.Exit) {
 // forest's own, or we (0).
 func (s *Supervisor) reaper(p *process) int {
 	for _, child := range p.unit.machine.Children(p.pid) {
-		if parent := parentOf(child); parent != 0 && parent != p.pid {
+		if parent := s.parentOf(child); parent != 0 && parent != p.pid {
 			if s.procs[parent] != nil {
 				return parent
 			}
@@ -309,7 +321,7 @@ func (s *Supervisor) reaper(p *process) int {
 // must not be acted on, for what the dead did last is not known yet.
 func (s *Supervisor) reapRest() error {
 	for s.childDied {
-		pid, err := deadChild()
+		pid, err := s.deadChild()
 		if err != nil || pid == 0 {
 			s.childDied = false
 			return err
@@ -327,17 +339,17 @@ func (s *Supervisor) reapRest() error {
 		}
 		delete(s.strangers, pid)
 		delete(s.unreaped, pid)
-		if err := reapStranger(pid); err != nil {
+		if err := s.reapStranger(pid); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func reapStranger(pid int) error {
-	fd, err := openPidfd(pid)
+func (s *Supervisor) reapStranger(pid int) error {
+	fd, err := s.openPidfd(pid)
 	if err != nil {
 		return err
 	}
-	return errors.Join(reap(fd), unix.Close(fd))
+	return errors.Join(s.reap(fd), s.closeFD(fd))
 }

@@ -14,19 +14,7 @@ import (
 	"respawner/watch/service"
 )
 
-// parentOf is the pid of a process's parent by /proc; 0 when it can't be told.
-func parentOf(pid int) int {
-	stat, _ := statOf(pid)
-	return stat.ppid
-}
-
-// isZombie tells whether a process is dead, and its parent has yet to reap it.
-func isZombie(pid int) bool {
-	stat, _ := statOf(pid)
-	return stat.state == "Z"
-}
-
-func statOf(pid int) (procStat, error) {
+func (linux) statOf(pid int) (procStat, error) {
 	b, err := readUpTo(fmt.Sprintf("/proc/%d/stat", pid), 4096)
 	if err != nil {
 		return procStat{}, err
@@ -35,8 +23,8 @@ func statOf(pid int) (procStat, error) {
 }
 
 // canScan returns nil where childrenOf works.
-func canScan() error {
-	if _, err := statOf(os.Getpid()); err != nil {
+func (k linux) canScan() error {
+	if _, err := k.statOf(os.Getpid()); err != nil {
 		return fmt.Errorf("/proc can't be read: %w", err)
 	}
 	return nil
@@ -50,11 +38,11 @@ var hasChildrenFiles = sync.OnceValue(func() bool {
 
 // childrenOf are the children of a process. One that comes or goes while they
 // are read may be missing.
-func childrenOf(pid int) []int {
+func (k linux) childrenOf(pid int) []int {
 	if hasChildrenFiles() {
 		return listedChildren(pid)
 	}
-	return searchedChildren(pid)
+	return k.searchedChildren(pid)
 }
 
 // listedChildren reads the children files. The kernel keeps them by thread
@@ -78,12 +66,23 @@ func listedChildren(pid int) []int {
 const maxChildren = 4194304 * len("4194304 ")
 
 // searchedChildren asks all processes who their parent is.
-func searchedChildren(pid int) []int {
-	all, err := pidsIn("/proc")
+func (k linux) searchedChildren(pid int) []int {
+	all, err := k.allPids()
 	if err != nil {
 		return nil // canScan has looked: it can be read
 	}
-	return slices.DeleteFunc(all, func(child int) bool { return parentOf(child) != pid })
+	return slices.DeleteFunc(all, func(child int) bool { stat, _ := k.statOf(child); return stat.ppid != pid })
+}
+
+func (linux) allPids() ([]int, error) { return pidsIn("/proc") }
+
+// sessionOf is the session of a process (getsid).
+func (linux) sessionOf(pid int) (int, error) { return unix.Getsid(pid) }
+
+// environOf is the environment that a process was given, as NAME=value with
+// zeros after each.
+func (linux) environOf(pid int) ([]byte, error) {
+	return readUpTo(fmt.Sprintf("/proc/%d/environ", pid), 1<<20)
 }
 
 // pidsIn lists the entries of a folder that are numbers.
@@ -109,7 +108,7 @@ func pidsIn(dir string) (pids []int, err error) {
 }
 
 // programOf is what a process runs; parts that can't be read stay empty.
-func programOf(pid int) service.Program {
+func (linux) programOf(pid int) service.Program {
 	file, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	args, _ := readUpTo(fmt.Sprintf("/proc/%d/cmdline", pid), 4096)
 	return service.Program{File: strings.TrimSuffix(file, " (deleted)"), Args: string(args)}

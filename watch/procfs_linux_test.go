@@ -11,7 +11,7 @@ import (
 func TestChildrenAreFoundEitherWay(t *testing.T) {
 	a, _ := run(t, "sleep", "1000")
 	b, _ := run(t, "sleep", "1000")
-	for name, find := range map[string]func(int) []int{"listed": listedChildren, "searched": searchedChildren} {
+	for name, find := range map[string]func(int) []int{"listed": listedChildren, "searched": host.searchedChildren} {
 		got := find(os.Getpid())
 		slices.Sort(got)
 		if want := []int{min(a, b), max(a, b)}; !slices.Equal(got, want) {
@@ -27,5 +27,5 @@ func TestChildrenAreFoundEitherWay(t *testing.T) {
 	if !hasChildrenFiles() {
 		unmet(t, "no children files")
 	}
-	check(t, canScan())
+	check(t, host.canScan())
 }

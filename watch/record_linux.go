@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"respawner/watch/service"
 )
 
@@ -38,21 +36,21 @@ type identity struct {
 }
 
 // identityOf is the identity of the process that a pidfd was opened for.
-func identityOf(pid, pidfd int) (identity, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(pidfd, &st); err != nil {
+func identityOf(k kernel, pid, pidfd int) (identity, error) {
+	inode, err := k.inodeOf(pidfd)
+	if err != nil {
 		return identity{}, os.NewSyscallError("fstat", err)
 	}
-	stat, err := statOf(pid)
-	if err == nil && isReadable(pidfd) {
+	stat, err := k.statOf(pid)
+	if err == nil && k.isReadable(pidfd) {
 		err = errGone // and so that may have been said of another one
 	}
-	return identity{pid, stat.start, st.Ino}, err
+	return identity{pid, stat.start, inode}, err
 }
 
 // bootID is the kernel's name for the time since it was booted; empty where
 // that can't be read, which is as good as any other.
-func bootID() string {
+func (linux) bootID() string {
 	b, _ := readUpTo("/proc/sys/kernel/random/boot_id", 64)
 	return strings.TrimSpace(string(b))
 }
@@ -71,10 +69,10 @@ type recorder struct {
 // recordDelay is how long changes wait that are of no great weight.
 const recordDelay = time.Second
 
-func newRecorder(file StateFile) recorder {
+func newRecorder(file StateFile, k kernel) recorder {
 	r := recorder{file: file}
 	if file != nil {
-		r.boot = bootID()
+		r.boot = k.bootID()
 	}
 	return r
 }
@@ -99,7 +97,7 @@ func (s *Supervisor) recordAll() {
 			s.writeRecord(u)
 		case !r.armed:
 			r.armed = true
-			s.check(s.timers.Set(deadline{record: u}, time.Now().Add(recordDelay)))
+			s.check(s.timers.Set(deadline{record: u}, s.now().Add(recordDelay)))
 		}
 	}
 }
@@ -126,7 +124,7 @@ func (s *Supervisor) recordOf(u *unit) record {
 	rec := record{V: RecordVersion, Boot: u.recorder.boot, Machine: u.machine.Save(), Output: u.config.Output.Name}
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	for _, q := range rec.Machine.Procs {
-		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && p.identify() {
+		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && s.identify(p) {
 			rec.Procs = append(rec.Procs, p.identity)
 		}
 	}
@@ -135,11 +133,11 @@ func (s *Supervisor) recordOf(u *unit) record {
 
 // identify finds out the identity of a process, once; it tells whether it is
 // known.
-func (p *process) identify() bool {
+func (s *Supervisor) identify(p *process) bool {
 	if p.identity.PID == 0 {
-		id, err := identityOf(p.pid, p.pidfd)
+		id, err := identityOf(s.kernel, p.pid, p.pidfd)
 		if errors.Is(err, errGone) {
-			_, err = endOf(p.pidfd) // a zombie of ours is nobody else, and waits for who is exec'ed in our place
+			_, err = s.endOf(p.pidfd) // a zombie of ours is nobody else, and waits for who is exec'ed in our place
 		}
 		if err != nil {
 			return false // dead: there is no going on with it

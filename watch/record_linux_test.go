@@ -45,13 +45,13 @@ func TestReadRecord(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	one, oneFD := run(t, "sleep", "1000")
 	other, otherFD := run(t, "sleep", "1000")
-	a, again, b := must(identityOf(one, oneFD)), must(identityOf(one, oneFD)), must(identityOf(other, otherFD))
+	a, again, b := must(identityOf(host, one, oneFD)), must(identityOf(host, one, oneFD)), must(identityOf(host, other, otherFD))
 	if a != again || a == b || a.PID != one || a.Start <= 0 || a.Inode == 0 {
 		t.Errorf("%+v, then %+v; another one %+v", a, again, b)
 	}
 	check(t, unix.Kill(one, unix.SIGKILL))
 	readable(t, oneFD)
-	if id, err := identityOf(one, oneFD); !errors.Is(err, errGone) {
+	if id, err := identityOf(host, one, oneFD); !errors.Is(err, errGone) {
 		t.Errorf("of a dead one: %+v, %v", id, err)
 	}
 }
@@ -60,7 +60,7 @@ func TestIdentity(t *testing.T) {
 func TestLeft(t *testing.T) {
 	main, mainFD := run(t, "sleep", "1000")
 	dead, deadFD := run(t, "sleep", "1000")
-	rec := record{V: RecordVersion, Boot: bootID(), Procs: []identity{must(identityOf(main, mainFD)), must(identityOf(dead, deadFD))}}
+	rec := record{V: RecordVersion, Boot: host.bootID(), Procs: []identity{must(identityOf(host, main, mainFD)), must(identityOf(host, dead, deadFD))}}
 	rec.Procs = append(rec.Procs, identity{PID: os.Getpid(), Start: time.Hour}) // the pid was given away
 	rec.Machine.Main = main
 	rec.Machine.Programs = []service.Program{{}}

@@ -195,7 +195,7 @@ func (s *Supervisor) send(u *unit, sig unix.Signal, all bool) error {
 		if p == nil || p.pidfd < 0 || !all && q.PID != snap.Main {
 			continue
 		}
-		if err := send(p.pidfd, sig); err != nil {
+		if err := s.sendSignal(p.pidfd, sig); err != nil {
 			errs = append(errs, fmt.Errorf("signal to pid %d: %w", q.PID, err))
 			continue
 		}

@@ -32,7 +32,7 @@ func (s *Supervisor) scan() (err error) {
 	strangers := map[int]bool{}
 	for queue := s.tops(); len(queue) > 0; queue = queue[1:] {
 		parent := queue[0]
-		for _, child := range childrenOf(parent) {
+		for _, child := range s.childrenOf(parent) {
 			known := s.procs[child] != nil
 			if !known && !s.strangers[child] && !strangers[parent] {
 				if known = s.discover(parent, child); known {
@@ -42,7 +42,7 @@ func (s *Supervisor) scan() (err error) {
 			switch {
 			case s.strangers[child] || strangers[parent]:
 				strangers[child] = true
-			case !known || s.procs[child].hasEnded():
+			case !known || s.hasEnded(s.procs[child]):
 				continue // the dead have no children
 			case parent == s.pid:
 				s.lookAt(s.procs[child])
@@ -71,7 +71,7 @@ func (s *Supervisor) tops() []int {
 // nobody's service.
 func (s *Supervisor) noteStrangers() {
 	s.strangers = map[int]bool{}
-	for _, pid := range childrenOf(s.pid) {
+	for _, pid := range s.childrenOf(s.pid) {
 		s.strangers[pid], s.mixed = true, true
 	}
 }
@@ -82,10 +82,10 @@ func (s *Supervisor) discover(parent, child int) bool {
 	switch {
 	case s.procs[parent] == nil && s.early.waiting():
 		return false
-	case s.procs[parent] != nil && isZombie(child):
+	case s.procs[parent] != nil && s.isZombie(child):
 		return false // dead, and not ours to reap
 	}
-	p := s.takeIn(parent, child, monotonic())
+	p := s.takeIn(parent, child, s.monotonic())
 	if p == nil || p.pidfd < 0 {
 		return p != nil
 	}
@@ -93,7 +93,7 @@ func (s *Supervisor) discover(parent, child int) bool {
 		s.bury(p, service.Exit{})
 		return false
 	}
-	p.since = monotonic()
+	p.since = s.monotonic()
 	return true
 }
 
@@ -116,7 +116,7 @@ func (s *Supervisor) lookAt(p *process) {
 		return
 	}
 	p.looked = true
-	if program := programOf(p.pid); program.File != "" && program.File != p.unit.machine.Program(p.pid).File {
+	if program := s.programOf(p.pid); program.File != "" && program.File != p.unit.machine.Program(p.pid).File {
 		s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
 	}
 }

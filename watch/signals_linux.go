@@ -89,6 +89,8 @@ func addSignal(set *unix.Sigset_t, sig unix.Signal) {
 	set.Val[bit/width] |= 1 << (bit % width)
 }
 
+func (s *signals) FD() int { return s.fd }
+
 // read hands out the signals that are pending.
 func (s *signals) read(each func(sig unix.Signal)) error {
 	for {

@@ -54,7 +54,7 @@ func (s *Supervisor) lookBelow(fresh []*process) {
 	}
 	byDepth := func(a, b int) int { return depth[b] - depth[a] }
 	for _, pid := range slices.SortedFunc(maps.Keys(depth), byDepth) {
-		for _, child := range childrenOf(pid) {
+		for _, child := range s.childrenOf(pid) {
 			if s.procs[child] == nil && !s.strangers[child] {
 				s.discover(pid, child)
 			}

@@ -44,7 +44,7 @@ type spawner struct {
 	requests chan func() spawned
 	bell     *wake // called for each request
 	results  chan spawned
-	wake     *wake
+	waker    *wake
 }
 
 // newSpawner makes room for as many starts under way as there are units.
@@ -98,7 +98,7 @@ func (s *spawner) work() {
 		out := spawn()
 		out.err = errors.Join(out.err, err)
 		s.results <- out
-		s.wake.call()
+		s.waker.call()
 	}
 	close(s.results)
 }
@@ -112,6 +112,12 @@ func (s *spawner) start(u *unit, run int) {
 	}
 	s.bell.call()
 }
+
+func (s *spawner) FD() int { return s.waker.fd }
+
+func (s *spawner) wake() { s.waker.call() }
+
+func (s *spawner) clear() { s.waker.clear() }
 
 // take returns a result, if there is one.
 func (s *spawner) take() (spawned, bool) {
@@ -129,7 +135,7 @@ func (s *spawner) close() error {
 	for out := range s.results {
 		_ = out // the loop has ended: nobody is left to be told
 	}
-	return errors.Join(s.wake.close(), s.bell.close())
+	return errors.Join(s.waker.close(), s.bell.close())
 }
 
 // exec runs the program in a session of its own. Signals that Go has a

@@ -23,18 +23,18 @@ func openSpawner(t *testing.T) *spawner {
 func spawn(t *testing.T, s *spawner, p Program, run int) spawned {
 	t.Helper()
 	s.start(&unit{program: p}, run)
-	readable(t, s.wake.fd)
-	s.wake.clear()
+	readable(t, s.FD())
+	s.clear()
 	out, ok := s.take()
 	if !ok || out.run != run {
 		t.Fatalf("woken for %+v, %v", out, ok)
 	}
-	if _, more := s.take(); more || readableWithin(s.wake.fd, 0) {
+	if _, more := s.take(); more || readableWithin(s.FD(), 0) {
 		t.Error("there is more than one result")
 	}
 	if out.err == nil {
 		t.Cleanup(func() {
-			_ = send(out.pidfd, unix.SIGKILL)
+			_ = host.sendSignal(out.pidfd, unix.SIGKILL)
 			_, _ = unix.Wait4(out.pid, nil, 0, nil)
 			_ = unix.Close(out.pidfd)
 		})
@@ -68,7 +68,7 @@ func TestSpawnedHasCleanWorld(t *testing.T) {
 	if got := statusField(t, proc, "PPid"); got != fmt.Sprint(os.Getpid()) {
 		t.Errorf("its parent is %s", got)
 	}
-	if isDead(out.pidfd) || send(out.pidfd, unix.SIGKILL) != nil {
+	if isDead(out.pidfd) || host.sendSignal(out.pidfd, unix.SIGKILL) != nil {
 		t.Error("the pidfd is not its own")
 	}
 	readable(t, out.pidfd)
@@ -148,7 +148,7 @@ func TestSpawnFailure(t *testing.T) {
 			if after := descriptors("self"); after != before {
 				t.Errorf("has open %s; before %s", after, before)
 			}
-			if pid, err := deadChild(); pid != 0 || err != nil {
+			if pid, err := host.deadChild(); pid != 0 || err != nil {
 				t.Errorf("left a zombie: %d, %v", pid, err)
 			}
 		})

@@ -39,7 +39,7 @@ func (s *Supervisor) status(u *unit) *control.Status {
 func (s *Supervisor) process(p service.Proc) control.Process {
 	switch q := s.procs[p.PID]; {
 	case q != nil && q.foreign:
-		p.Parent = parentOf(p.PID)
+		p.Parent = s.parentOf(p.PID)
 	case p.Parent == 0:
 		p.Parent = s.pid
 	}

@@ -4,25 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"respawner/timer"
 	"respawner/watch/control"
 	"respawner/watch/service"
 )
 
 // Supervisor watches services in one epoll loop, on one thread.
 type Supervisor struct {
+	kernel
 	pid     int
 	loop    *loop
-	timers  *timer.Timer[deadline]
-	signals *signals
-	spawner *spawner
+	timers  timers
+	signals signalSource
+	spawner starter
 	units   []*unit
 
 	procs   map[int]*process // all live processes of all services
@@ -104,10 +103,19 @@ func superviseAll(configs ...Config) ([]Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	results := make([]Result, len(configs))
-	s, err := newSupervisor(configs...)
+	s, err := newSupervisor(linux{}, configs...)
 	if err != nil {
 		return results, err
 	}
+	err = s.run()
+	for i, u := range s.units {
+		results[i] = s.result(u)
+	}
+	return results, errors.Join(err, s.close())
+}
+
+// run starts the services, and turns the loop until all have ended.
+func (s *Supervisor) run() (err error) {
 	for _, u := range s.units {
 		s.begin(u)
 	}
@@ -115,7 +123,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 		err = s.loop.turn(s.catchUp)
 		s.check(s.reapRest())
 		if s.ladder.unfinished() && !s.early.waiting() {
-			s.spawner.wake.call() // another turn, whether anything happens or not
+			s.spawner.wake() // another turn, whether anything happens or not
 		}
 		if s.buried && len(s.ghosts) > 0 {
 			s.catchUp() // there may be a descriptor for them now
@@ -129,10 +137,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 		s.recordAll()
 		s.upgradeIfCalm()
 	}
-	for i, u := range s.units {
-		results[i] = s.result(u)
-	}
-	return results, errors.Join(err, s.close())
+	return err
 }
 
 func (s *Supervisor) done() bool {
@@ -154,11 +159,11 @@ func (s *Supervisor) result(u *unit) Result {
 	return r
 }
 
-func newSupervisor(configs ...Config) (*Supervisor, error) {
-	s := &Supervisor{pid: os.Getpid(), procs: map[int]*process{}, unreaped: map[int]bool{}}
-	rooms := []func() error{becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, s.makeSpawner}
+func newSupervisor(k kernel, configs ...Config) (*Supervisor, error) {
+	s := &Supervisor{kernel: k, pid: k.getpid(), procs: map[int]*process{}, unreaped: map[int]bool{}}
+	rooms := []func() error{s.becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, s.makeSpawner}
 	for _, c := range configs {
-		u := newUnit(c)
+		u := s.newUnit(c)
 		s.units = append(s.units, u)
 		rooms = append(rooms, u.makeOutput(s), u.makePidfile(s), u.makeServer(s))
 	}
@@ -180,13 +185,13 @@ func newSupervisor(configs ...Config) (*Supervisor, error) {
 	return s, nil
 }
 
-func newUnit(c Config) *unit {
+func (s *Supervisor) newUnit(c Config) *unit {
 	c.Spec.Pidfile = c.Pidfile != ""
 	c.Program.Env = marked(c.Program.Env, c.Spec.Name, c.ID)
 	c.Program.pipe = c.Output.Pipe
 	u := &unit{
 		machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log,
-		journal: newJournal(c.History), recorder: newRecorder(c.State),
+		journal: newJournal(c.History), recorder: newRecorder(c.State, s.kernel),
 	}
 	if c.Resume != nil && c.Resume.Upgraded {
 		u.readHandover()
@@ -196,35 +201,35 @@ func newUnit(c Config) *unit {
 }
 
 func (s *Supervisor) makeLoop() (err error) {
-	s.loop, err = newLoop()
+	s.loop, err = newLoop(s.kernel)
 	return err
 }
 
 func (s *Supervisor) makeTimers() (err error) {
-	if s.timers, err = timer.New[deadline](); err != nil {
+	if s.timers, err = s.newTimers(); err != nil {
 		return err
 	}
 	_, err = s.loop.add(rankTimer, s.timers.FD(), unix.EPOLLIN, func(uint32) {
-		s.check(s.timers.Expired(time.Now(), s.due))
+		s.check(s.timers.Expired(s.now(), s.due))
 	})
 	return err
 }
 
 func (s *Supervisor) makeSignals() (err error) {
-	if s.signals, err = newSignals(); err != nil {
+	if s.signals, err = s.newSignals(); err != nil {
 		return err
 	}
-	_, err = s.loop.add(rankSignal, s.signals.fd, unix.EPOLLIN, func(uint32) {
+	_, err = s.loop.add(rankSignal, s.signals.FD(), unix.EPOLLIN, func(uint32) {
 		s.check(s.signals.read(s.signalled))
 	})
 	return err
 }
 
 func (s *Supervisor) makeSpawner() (err error) {
-	if s.spawner, err = newSpawner(len(s.units)); err != nil {
+	if s.spawner, err = s.newStarter(len(s.units)); err != nil {
 		return err
 	}
-	_, err = s.loop.add(rankWake, s.spawner.wake.fd, unix.EPOLLIN, func(uint32) { s.spawned() })
+	_, err = s.loop.add(rankWake, s.spawner.FD(), unix.EPOLLIN, func(uint32) { s.spawned() })
 	return err
 }
 
@@ -289,7 +294,7 @@ func (s *Supervisor) close() error {
 	var errs []error
 	for _, p := range s.procs {
 		if p.pidfd >= 0 {
-			errs = append(errs, unix.Close(p.pidfd))
+			errs = append(errs, s.closeFD(p.pidfd))
 		}
 	}
 	for _, u := range s.units {

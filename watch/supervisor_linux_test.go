@@ -206,7 +206,7 @@ func TestRunScans(t *testing.T) {
 
 func firstChild(t *testing.T, pid int) int {
 	t.Helper()
-	pids := childrenOf(pid)
+	pids := host.childrenOf(pid)
 	if len(pids) != 1 {
 		t.Fatalf("children of %d: %v", pid, pids)
 	}

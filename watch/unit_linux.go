@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,7 +16,7 @@ import (
 func (s *Supervisor) tell(u *unit, ev service.Event) {
 	var said []service.Log
 	before := u.machine.Gist()
-	for _, e := range u.machine.Step(time.Now(), ev) {
+	for _, e := range u.machine.Step(s.now(), ev) {
 		if l, ok := e.(service.Log); ok {
 			said = append(said, l)
 		} else {
@@ -40,7 +39,7 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 	switch e := e.(type) {
 	case service.Spawn:
 		u.clearPidfile()
-		u.started = clock(unix.CLOCK_BOOTTIME)
+		u.started = s.uptime()
 		s.early.begin()
 		s.spawner.start(u, e.Run)
 	case service.Kill:
@@ -93,24 +92,24 @@ func (s *Supervisor) signal(n int) {
 			s.kills = append(s.kills, k) // never by the bare pid
 			continue
 		}
-		if err := k.send(); err != nil {
+		if err := s.sendKill(k); err != nil {
 			k.p.unit.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.pid), "error", err)
 		}
 	}
 }
 
-// send sends TERM, with CONT after it for a process that is stopped, or KILL.
-func (k kill) send() error {
+// sendKill sends TERM, with CONT after it for a process that is stopped, or KILL.
+func (s *Supervisor) sendKill(k kill) error {
 	if k.hard {
-		return send(k.p.pidfd, unix.SIGKILL)
+		return s.sendSignal(k.p.pidfd, unix.SIGKILL)
 	}
-	return errors.Join(send(k.p.pidfd, unix.SIGTERM), send(k.p.pidfd, unix.SIGCONT))
+	return errors.Join(s.sendSignal(k.p.pidfd, unix.SIGTERM), s.sendSignal(k.p.pidfd, unix.SIGCONT))
 }
 
 // spawned takes the outcome of a start from the spawner, and then the events
 // that had to wait for it.
 func (s *Supervisor) spawned() {
-	s.spawner.wake.clear()
+	s.spawner.clear()
 	for out, ok := s.spawner.take(); ok; out, ok = s.spawner.take() {
 		s.catchUp()
 		s.mustHear(out)
@@ -147,11 +146,11 @@ func (s *Supervisor) begun(out spawned) {
 		s.tell(u, u.program.failure(out.run, out.err))
 		return
 	}
-	p := &process{pid: out.pid, unit: u, pidfd: -1, since: monotonic()}
+	p := &process{pid: out.pid, unit: u, pidfd: -1, since: s.monotonic()}
 	if err := s.admit(p, out.pidfd); err != nil {
 		s.fall(err)
 	}
-	program := programOf(out.pid)
+	program := s.programOf(out.pid)
 	if program.File == "" {
 		program = programFrom(&u.program)
 	}

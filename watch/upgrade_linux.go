@@ -142,7 +142,7 @@ func (s *Supervisor) takeOver(u *unit) {
 	lost := s.adoptRecorded(u, h.Record)
 	s.missed()
 	s.childDied = true
-	s.ladder.noted = monotonic() // this is no resync to tell of
+	s.ladder.noted = s.monotonic() // this is no resync to tell of
 	s.catchUp()
 	s.ladder.resyncs = h.Resyncs
 	for _, pid := range lost {
