@@ -58,6 +58,7 @@ type status struct {
 	Resyncs       int        `json:"resyncs"`
 	LastExit      *exit      `json:"last_exit"`
 	Message       string     `json:"message"`
+	Said          []string   `json:"said"`
 }
 
 // newService is a service that runs any program.

@@ -38,6 +38,7 @@ func (s *Supervisor) begin(u *unit) {
 // go on.
 func (s *Supervisor) adoptForest(u *unit) {
 	rec, why := u.restore(s.now())
+	u.said = rec.Said
 	if why != nil {
 		u.log.Warn(u.name+": going by the environment of its processes", "error", why)
 	}

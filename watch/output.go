@@ -61,30 +61,38 @@ func splitLines(text []byte, each func(line []byte)) (rest []byte) {
 	}
 }
 
-// How much of the last lines is kept for who asks why a start failed.
+// How much of the last lines is kept for who asks why a program failed.
 const (
 	lastLines   = 5
 	lastLineLen = 200
 )
 
 // tail is the last lines of a program, the newest last.
-type tail [][]byte
+type tail []lastLine
 
-func (t *tail) add(line []byte) {
+type lastLine struct {
+	at   time.Time // when it was read
+	text []byte
+}
+
+func (t *tail) add(at time.Time, line []byte) {
 	line = line[:min(len(line), lastLineLen)]
 	if len(*t) < lastLines {
-		*t = append(*t, bytes.Clone(line))
+		*t = append(*t, lastLine{at, bytes.Clone(line)})
 		return
 	}
 	oldest := (*t)[0]
 	copy(*t, (*t)[1:])
-	(*t)[lastLines-1] = append(oldest[:0], line...)
+	(*t)[lastLines-1] = lastLine{at, append(oldest.text[:0], line...)}
 }
 
-func (t tail) lines() []string {
-	var all []string
+// since are the lines that were not read before a time.
+func (t tail) since(begun time.Time) []string {
+	var lines []string
 	for _, line := range t {
-		all = append(all, string(line))
+		if !line.at.Before(begun) {
+			lines = append(lines, string(line.text))
+		}
 	}
-	return all
+	return lines
 }

@@ -103,10 +103,11 @@ func (o *output) write() {
 	if len(o.lines) == 0 {
 		return
 	}
+	now := time.Now()
 	for _, line := range o.lines[max(0, len(o.lines)-lastLines):] {
-		o.last.add(line)
+		o.last.add(now, line)
 	}
-	kept, err := o.sink.Write(time.Now(), o.lines)
+	kept, err := o.sink.Write(now, o.lines)
 	o.lost += len(o.lines) - kept
 	switch {
 	case err != nil && !o.failing:
@@ -179,12 +180,12 @@ func (o *output) reopen() bool {
 	})
 }
 
-// quote asks for the program's last lines, with all that it has written until
-// now; they come into quotes, and the wake tells. One asks, once.
-func (o *output) quote() bool {
+// quote asks for the last lines that the program has written from a start until
+// now; they come into quotes, and the wake tells.
+func (o *output) quote(begun time.Time) bool {
 	return o.ask(func() {
 		o.drain()
-		lines := o.last.lines()
+		lines := o.last.since(begun)
 		if len(o.text) > 0 {
 			lines = append(lines, string(o.text[:min(len(o.text), lastLineLen)]))
 		}

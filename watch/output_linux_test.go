@@ -198,7 +198,7 @@ func TestOutputOfAStuckSink(t *testing.T) {
 		check(t, raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }))
 		return n >= 1<<16
 	})
-	o.quote()
+	o.quote(time.Time{})
 	for range 10 {
 		o.reopen() // refused when too many wait
 	}
@@ -222,7 +222,7 @@ func TestOutputIsLostAndCounted(t *testing.T) {
 	}
 	eventually(t, "told", func() bool { return strings.Contains(b.log.String(), "no space") })
 	eventually(t, "read", func() bool { return !host.isReadable(int(b.w.Fd())) })
-	o.quote()
+	o.quote(time.Time{})
 	<-o.quotes // so all was written, in vain
 	s.setFull(false)
 	b.says("again\n")
@@ -239,7 +239,7 @@ func TestOutputQuotes(t *testing.T) {
 	o := b.open(s)
 	for i := range 200 {
 		b.says("%d\nof\n%s\nbegun", i, strings.Repeat("x", 300))
-		if !o.quote() {
+		if !o.quote(time.Time{}) {
 			t.Fatal("refused")
 		}
 		readable(t, o.wake.fd)

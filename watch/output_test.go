@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // split is splitLines over reads of some size.
@@ -75,13 +76,18 @@ func FuzzSplitLines(f *testing.F) {
 func TestTail(t *testing.T) {
 	var last tail
 	for i := range 9 {
-		last.add([]byte(fmt.Sprintf("%d%s", i, strings.Repeat("x", i*50))))
+		last.add(time.Unix(int64(i), 0), []byte(fmt.Sprintf("%d%s", i, strings.Repeat("x", i*50))))
 	}
 	var want []string
 	for i := 4; i < 9; i++ {
 		want = append(want, (fmt.Sprint(i) + strings.Repeat("x", i*50))[:min(200, 1+i*50)])
 	}
-	if got := last.lines(); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+	for i := range lastLines {
+		if got := last.since(time.Unix(int64(4+i), 0)); !slices.Equal(got, want[i:]) {
+			t.Errorf("since %d: got %q, want %q", 4+i, got, want[i:])
+		}
+	}
+	if got := last.since(time.Unix(9, 0)); len(got) > 0 {
+		t.Errorf("got %q, want none", got)
 	}
 }

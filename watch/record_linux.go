@@ -17,7 +17,8 @@ type record struct {
 	Boot    string        `json:"boot"` // the kernel's boot_id
 	Machine service.Saved `json:"machine"`
 	Procs   []identity    `json:"procs"`
-	Output  string        `json:"output,omitempty"` // where the program's output is kept
+	Said    []string      `json:"said,omitempty"`   // the program's last words
+	Output  string        `json:"output,omitempty"` // where its output is kept
 }
 
 // RecordVersion is the version of what a supervisor writes down; another one
@@ -121,7 +122,7 @@ func (s *Supervisor) writeRecord(u *unit) {
 }
 
 func (s *Supervisor) recordOf(u *unit) record {
-	rec := record{V: RecordVersion, Boot: u.recorder.boot, Machine: u.machine.Save(), Output: u.config.Output.Name}
+	rec := record{V: RecordVersion, Boot: u.recorder.boot, Machine: u.machine.Save(), Said: u.said, Output: u.config.Output.Name}
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	for _, q := range rec.Machine.Procs {
 		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && s.identify(p) {

@@ -4,10 +4,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"respawner/watch/service"
 )
 
-// quotePatience is how long the report of a failure waits for what the program
-// had to say.
+// quotePatience is how long what the program had to say is waited for.
 const quotePatience = 2 * time.Second
 
 func (u *unit) makeOutput(s *Supervisor) func() error {
@@ -20,7 +21,7 @@ func (u *unit) makeOutput(s *Supervisor) func() error {
 		}
 		_, err = s.loop.add(rankWake, u.output.wake.fd, unix.EPOLLIN, func(uint32) {
 			u.output.wake.clear()
-			s.explained(u, <-u.output.quotes)
+			s.quoted(u, <-u.output.quotes)
 		})
 		return err
 	}
@@ -46,26 +47,47 @@ func (u *unit) report(r Report) {
 }
 
 // explain reports the outcome of a start that did not come up, with the
-// program's last lines; the room of its output is asked for them.
+// program's last lines.
 func (s *Supervisor) explain(u *unit, r Report) {
 	switch {
 	case u.config.Report == nil || u.failure != nil:
-	case r.Status != 0 && u.output != nil && u.output.quote():
+	case r.Status != 0 && s.quote(u):
 		u.failure = &r
-		s.check(s.timers.Set(deadline{unit: u, quote: true}, time.Now().Add(quotePatience)))
 	default:
 		u.report(r)
 	}
 }
 
-// explained goes on with that, when the lines have come or the time is over.
-func (s *Supervisor) explained(u *unit, lines []string) {
-	if u.failure == nil {
+// heedWords keeps what a program has said last before it failed, and while it
+// was restarted: that is mostly why.
+func (s *Supervisor) heedWords(u *unit, what service.What) {
+	switch {
+	case what == service.NoteCrashed, what == service.NoteFailed, what == service.NoteRunning && u.machine.Run() > 1:
+		u.said = nil
+		s.quote(u)
+	}
+}
+
+// quote asks the room of the output for the program's last lines since it was
+// started; it tells whether they will come.
+func (s *Supervisor) quote(u *unit) bool {
+	if !u.quoting && u.output != nil && u.output.quote(u.begun) {
+		u.quoting = true
+		s.check(s.timers.Set(deadline{unit: u, quote: true}, s.now().Add(quotePatience)))
+	}
+	return u.quoting
+}
+
+// quoted is called when the lines have come or the time is over.
+func (s *Supervisor) quoted(u *unit, lines []string) {
+	if !u.quoting {
 		return
 	}
 	s.check(s.timers.Clear(deadline{unit: u, quote: true}))
-	r := *u.failure
-	r.Output = lines
-	u.failure = nil
-	u.report(r)
+	u.quoting, u.said = false, lines
+	u.recorder.stale, u.recorder.urgent = true, true
+	if r := u.failure; r != nil {
+		u.failure, r.Output = nil, lines
+		u.report(*r)
+	}
 }

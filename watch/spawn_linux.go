@@ -24,6 +24,9 @@ type Program struct {
 	Env []string
 	// Files are its descriptors 0, 1 and 2; it gets no others.
 	Files [3]*os.File
+	// Clean are the paths of files that a killed instance leaves, and that the
+	// next one would not start beside. They are removed before each start.
+	Clean []string
 
 	pipe *control.Pipe // takes the place of 1 and 2
 }
@@ -35,6 +38,9 @@ type spawned struct {
 	pid   int
 	pidfd int
 	err   error
+
+	removed []string // by clean
+	unclean error    // what clean could not remove
 }
 
 // spawner is the room that starts programs, on a thread of its own, whose
@@ -107,6 +113,7 @@ func (s *spawner) work() {
 func (s *spawner) start(u *unit, run int) {
 	s.requests <- func() spawned {
 		out := spawned{unit: u, run: run, pidfd: -1}
+		out.removed, out.unclean = clean(u.program.Clean) // here, since a file system may be slow
 		out.pid, out.pidfd, out.err = u.program.exec()
 		return out
 	}

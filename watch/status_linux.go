@@ -17,7 +17,7 @@ func (s *Supervisor) status(u *unit) *control.Status {
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
 		Follow: spec.Follow.String(), Followed: snap.Followed,
 		Tracking: s.ladder.step.String(), TrackingReason: s.reason(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
-		LastExit: lastExit(snap.LastExit), Message: snap.Message, Output: u.config.Output.Name,
+		LastExit: lastExit(snap.LastExit), Message: u.message(snap), Said: u.said, Output: u.config.Output.Name,
 	}
 	if !snap.Respawn.IsZero() {
 		out.NextStart = &snap.Respawn
@@ -25,15 +25,24 @@ func (s *Supervisor) status(u *unit) *control.Status {
 	if !snap.Kill.IsZero() {
 		out.KillAt = &snap.Kill
 	}
-	if out.Message == "" && snap.Main != 0 {
-		out.Message = u.note
-	}
 	for _, p := range snap.Procs {
 		out.PIDs = append(out.PIDs, p.PID)
 		out.Processes = append(out.Processes, s.process(p))
 	}
 	slices.Sort(out.PIDs)
 	return out
+}
+
+// message is what a person should know of the service as it is now.
+func (u *unit) message(snap service.Snapshot) string {
+	text := snap.Message
+	if text == "" && snap.Main != 0 {
+		text = u.note
+	}
+	if text != "" && u.unclean != "" {
+		text += "; "
+	}
+	return text + u.unclean
 }
 
 func (s *Supervisor) process(p service.Proc) control.Process {

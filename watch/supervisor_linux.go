@@ -52,10 +52,14 @@ type unit struct {
 	journal  journal
 	recorder recorder
 	handover handover      // of an earlier binary in this process
-	failure  *Report       // of the first start, while the program's last lines are looked for
+	quoting  bool          // the program's last words were asked for
+	said     []string      // them, of what has failed or was restarted
+	failure  *Report       // of the first start, while they are looked for
 	started  time.Duration // when the last start was begun (CLOCK_BOOTTIME)
+	begun    time.Time     // the same
 	claimed  int           // the last pid that the pidfile named rightly
 	note     string        // what is wrong with the pidfile
+	unclean  string        // what could not be removed before the last start
 	outcome  *service.Done
 }
 
@@ -142,7 +146,7 @@ func (s *Supervisor) run() (err error) {
 
 func (s *Supervisor) done() bool {
 	for _, u := range s.units {
-		if u.outcome == nil || u.failure != nil {
+		if u.outcome == nil || u.quoting {
 			return false
 		}
 	}
@@ -253,7 +257,7 @@ func (s *Supervisor) due(d deadline) {
 	case d.dead != nil:
 		s.impatient(d.dead)
 	case d.quote:
-		s.explained(d.unit, nil)
+		s.quoted(d.unit, nil)
 	default:
 		s.tell(d.unit, service.Due{Timer: d.timer})
 	}

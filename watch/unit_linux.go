@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -39,7 +40,7 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 	switch e := e.(type) {
 	case service.Spawn:
 		u.clearPidfile()
-		u.started = s.uptime()
+		u.started, u.begun = s.uptime(), s.now()
 		s.early.begin()
 		s.spawner.start(u, e.Run)
 	case service.Kill:
@@ -51,6 +52,7 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 	case service.Disarm:
 		s.check(s.timers.Clear(deadline{unit: u, timer: e.Timer}))
 	case service.Note:
+		s.heedWords(u, e.What)
 		if u.heeds(e.What) {
 			s.note(u, noteOf(e))
 		}
@@ -142,6 +144,7 @@ func (s *Supervisor) mustHear(out spawned) {
 
 func (s *Supervisor) begun(out spawned) {
 	u := out.unit
+	u.cleaned(out.removed, out.unclean)
 	if out.err != nil {
 		s.tell(u, u.program.failure(out.run, out.err))
 		return
@@ -155,6 +158,17 @@ func (s *Supervisor) begun(out spawned) {
 		program = programFrom(&u.program)
 	}
 	s.tell(u, service.Spawned{Run: out.run, PID: out.pid, Program: program})
+}
+
+// cleaned tells of the files that were in the way of a start.
+func (u *unit) cleaned(removed []string, err error) {
+	for _, path := range removed {
+		u.log.Info(u.name + ": removed " + path + ", which an earlier instance had left")
+	}
+	if u.unclean = ""; err != nil {
+		u.unclean = strings.ReplaceAll(err.Error(), "\n", "; ")
+		u.log.Warn(u.name + ": " + u.unclean)
+	}
 }
 
 func (u *unit) close() error {

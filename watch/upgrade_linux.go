@@ -161,7 +161,7 @@ func (s *Supervisor) takeRest(u *unit, h handover) {
 	for _, pid := range h.Strangers {
 		s.strangers[pid] = true
 	}
-	s.mixed, u.claimed = h.Mixed, h.Claimed
+	s.mixed, u.claimed, u.said = h.Mixed, h.Claimed, h.Record.Said
 	s.ladder.dropped = h.Dropped
 	u.journal.seq = max(u.journal.seq, h.Seq) // not all that was told was written down
 	for _, q := range h.Peers {

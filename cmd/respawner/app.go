@@ -65,7 +65,9 @@ func newApp(all []command) *cli.App {
 		Version:               version,
 		Flags:                 commonFlags(),
 		CustomAppHelpTemplate: appHelp,
-		Action:                func(*cli.Context) error { return noCommand() },
+
+		DisableSliceFlagSeparator: true, // a path may have a comma in it
+		Action:                    func(*cli.Context) error { return noCommand() },
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return usageError{err.Error()}
 		},

@@ -48,7 +48,7 @@ func names() []reader { return []reader{(*options).readNames} }
 func startReaders() []reader {
 	return []reader{
 		(*options).readProgram, (*options).readForeground, (*options).readCounts, (*options).readDurations, (*options).readFollow,
-		(*options).readPidfile, (*options).readTracking, (*options).readControl, (*options).readLog, (*options).readOutput,
+		(*options).readPidfile, (*options).readClean, (*options).readTracking, (*options).readControl, (*options).readLog, (*options).readOutput,
 	}
 }
 

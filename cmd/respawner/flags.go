@@ -29,6 +29,7 @@ const (
 	flagOutputKeep  = "output-keep"
 	flagLines       = "lines"
 	flagSince       = "since"
+	flagClean       = "clean"
 )
 
 // The functions below list the options: what they are called, whether they
@@ -53,6 +54,8 @@ func startFlags() []cli.Flag {
 		valueFlag("n", flagLimit, "0", "give up after `NUM` restarts; 0 never does"),
 		valueFlag("t", flagDelay, "5", "wait `SEC` before a restart; 0, fractions and 1m30s are accepted"),
 		pidfileFlag(),
+		&cli.StringSliceFlag{Name: flagClean, Usage: "remove `PATH`, which a killed instance leaves and the next one refuses to\n\t" +
+			"start beside (a pidfile, a socket), before each start"},
 		valueFlag("e", flagSuccess, "0", "take the exit statuses in `LIST`, e.g. 0,1, for a normal end"),
 		switchFlag("", flagFollow, "PROGRAM is a daemon: watch whatever its first process leaves behind"),
 		switchFlag("", flagNoFollow, "PROGRAM is no daemon: watch its first process alone\n\t"+

@@ -43,10 +43,11 @@ type options struct {
 	RespawnLimit int // 0: no limit
 	RespawnDelay time.Duration
 	StopTimeout  time.Duration
-	SuccessCodes []int  // ascending, not empty
-	Follow       string // off, auto or on
-	Pidfile      string // of the daemon; empty when there is none
-	Log          string // syslog, stderr or a path
+	SuccessCodes []int    // ascending, not empty
+	Follow       string   // off, auto or on
+	Pidfile      string   // of the daemon; empty when there is none
+	Clean        []string // files to be removed before each start
+	Log          string   // syslog, stderr or a path
 	Tracking     watch.Tracking
 	ReloadSignal syscall.Signal
 	ControlGroup int // 0: none
@@ -215,6 +216,20 @@ func (o *options) readPidfile(c *cli.Context) (err error) {
 	}
 	o.Pidfile, err = absolute(flagPidfile, path)
 	return err
+}
+
+func (o *options) readClean(c *cli.Context) error {
+	for _, path := range c.StringSlice(flagClean) {
+		if path == "" {
+			return usagef("--clean needs a value: which file is to be removed before a start?")
+		}
+		abs, err := absolute(flagClean, path)
+		if err != nil {
+			return err
+		}
+		o.Clean = append(o.Clean, abs)
+	}
+	return nil
 }
 
 func (o *options) readTracking(c *cli.Context) error {

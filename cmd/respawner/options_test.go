@@ -72,6 +72,7 @@ func TestOptions(t *testing.T) {
 			o.Follow, o.Pidfile = followOn, filepath.Join(pidDir(), "y.pid")
 			o.Name, o.Names = "y", []string{"y"}
 		}},
+		{"start x --clean a --clean=/b,c", func(o *options) { o.Clean = []string{"/a", "/b,c"} }},
 		{"start x -D --log stderr", func(o *options) { o.Foreground, o.Log = true, logStderr }},
 		{"start x -D --log syslog", func(o *options) { o.Foreground = true }},
 		{"start x --log l.log", func(o *options) { o.Log = "/l.log" }},

@@ -66,9 +66,16 @@ type fact struct {
 }
 
 func facts(s control.Status, now time.Time) []fact {
-	return []fact{
+	all := []fact{
 		{"state", describeState(s, now), stateStyle(s.State)},
 		{"message", s.Message, bold},
+	}
+	name := "it said"
+	for _, words := range s.Said {
+		all = append(all, fact{name, "| " + words, plain})
+		name = ""
+	}
+	return append(all, []fact{
 		{"main pid", describePID(s.MainPID), plain},
 		{"supervisor", describePID(s.SupervisorPID), plain},
 		{"restarts", describeRestarts(s), plain},
@@ -79,7 +86,7 @@ func facts(s control.Status, now time.Time) []fact {
 		{"lost events", nonZero(s.LostEvents), plain},
 		{"resyncs", nonZero(s.Resyncs), plain},
 		{"processes", nonZero(len(s.Processes)), plain},
-	}
+	}...)
 }
 
 func describeState(s control.Status, now time.Time) string {

@@ -46,6 +46,7 @@ func statuses() map[string]control.Status {
 			Name: "x", State: "failed", Follow: "on", Tracking: "events", Restarts: 5, RespawnLimit: 5,
 			LastExit: &control.Exit{PID: 9, Code: -1, Signal: -1, At: ago(2*time.Hour + 5*time.Minute)},
 			Message:  "gave up after 5 restarts\x1b[2J",
+			Said:     []string{"x: reading x.conf", "", "x: \x1b[1mx.sock: Address already in use"},
 		},
 		"hostile": {
 			Name: "x", State: "stopping", Follow: "off", MainPID: 50, SupervisorPID: 6, Tracking: "events",

@@ -42,7 +42,11 @@ func start(o options) error {
 		return takeOver(o, path, before)
 	case pipe != nil:
 		return supervise(o, path, func(r report) { sendReport(pipe, r) })
-	case o.Foreground:
+	}
+	if err := noFolders(o.Clean); err != nil { // later it is no reason not to go on
+		return err
+	}
+	if o.Foreground {
 		return supervise(o, path, sayAlready)
 	}
 	if o.Log == logSyslog && !syslogAvailable() {
@@ -53,6 +57,16 @@ func start(o options) error {
 		_, err = fmt.Println(printable(text))
 	}
 	return err
+}
+
+// noFolders refuses what --clean would never remove.
+func noFolders(paths []string) error {
+	for _, path := range paths {
+		if info, err := os.Lstat(path); err == nil && info.IsDir() {
+			return usagef("bad --clean %q: it is a directory, and only files are removed", path)
+		}
+	}
+	return nil
 }
 
 // thisCommand is how this process was called.

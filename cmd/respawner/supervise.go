@@ -245,7 +245,9 @@ func (s *supervision) configure() (watch.Config, error) {
 			Name: o.Name, Follow: followOf(o.Follow), SuccessCodes: o.SuccessCodes,
 			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
 		},
-		Program: watch.Program{Path: s.path, Args: append([]string{s.path}, o.Args...), Env: os.Environ(), Files: files},
+		Program: watch.Program{
+			Path: s.path, Args: append([]string{s.path}, o.Args...), Env: os.Environ(), Files: files, Clean: o.Clean,
+		},
 		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
 		ID: s.claim.ID(), State: s.claim, History: history,
 		Control: socket, ControlGroup: o.ControlGroup,

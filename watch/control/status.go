@@ -58,6 +58,10 @@ type Status struct {
 	// LastExit is the last end of a root process, nil before the first.
 	LastExit *Exit `json:"last_exit"`
 
+	// Said is the last lines that the program wrote before it failed, or while it
+	// was restarted.
+	Said []string `json:"said,omitempty"`
+
 	// Output is where the program's output is kept: the path of a file, syslog,
 	// none, or terminal for that of the supervisor in the foreground.
 	Output string `json:"output,omitempty"`
