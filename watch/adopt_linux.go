@@ -44,9 +44,8 @@ func (s *Supervisor) adoptForest(u *unit) {
 	}
 	s.wantRun(u)
 	lost := s.adoptRecorded(u, rec)
-	err := s.scanAll() // who is below them
 	s.adoptMarked(u)
-	if err = errors.Join(err, s.scanAll()); err != nil {
+	if err := s.scanAll(); err != nil { // who is below them
 		s.fall(err)
 	}
 	text := fmt.Sprintf("%d processes taken over, %d have ended", len(s.procs), len(lost))
@@ -55,10 +54,20 @@ func (s *Supervisor) adoptForest(u *unit) {
 	if u.config.Resume.Then == ThenStop {
 		s.tell(u, service.Stop{})
 	}
+	s.tellLost(u, lost)
+	s.tell(u, service.Resume{})
+}
+
+// tellLost tells a service which of its processes have ended while nobody
+// watched. Who has been found under the pid of one was born since.
+func (s *Supervisor) tellLost(u *unit, lost []int) {
 	for _, pid := range lost {
 		s.tell(u, service.Exited{PID: pid})
+		if p := s.procs[pid]; p != nil {
+			s.tell(u, service.Forked{Parent: s.parentIn(pid), Child: pid})
+			s.lookAt(p)
+		}
 	}
-	s.tell(u, service.Resume{})
 }
 
 // wantRun tells a service that it is to run after all, if that was asked for:
@@ -132,19 +141,17 @@ var errOther = errors.New("another process has the pid")
 // adoptOne takes up a process that the machine knows of, if it is still the
 // one that was written down.
 func (s *Supervisor) adoptOne(u *unit, pid int, was identity) error {
+	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid), identity: was}
 	fd, err := s.openPidfd(pid)
-	if err != nil {
-		return err // dead; or else there is no descriptor left for it, and it can't be followed
+	switch {
+	case errors.Is(err, errGone):
+		return err
+	case err != nil: // it lives, but there is no descriptor for it now
+		s.enter(p)
+		s.haunt(p, err)
+		return nil
 	}
-	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid)}
-	p.identity, err = identityOf(s.kernel, pid, fd)
-	if errors.Is(err, errGone) && s.parentOf(pid) == s.pid {
-		err = nil // dead, but it is still ours to reap, so it is nobody else
-	}
-	if err == nil && p.identity != was {
-		err = errOther
-	}
-	if err != nil {
+	if err := s.verify(p, fd); err != nil {
 		s.check(s.closeFD(fd))
 		return err
 	}
@@ -154,46 +161,110 @@ func (s *Supervisor) adoptOne(u *unit, pid int, was identity) error {
 	return nil
 }
 
+// verify tells whether a pidfd is of the process that was written down; where
+// its identity was not, by its descent or its mark. The error is errOther if it
+// is another one, or says why that can't be told.
+func (s *Supervisor) verify(p *process, pidfd int) error {
+	if p.identity.PID == 0 {
+		if p.foreign && !s.hasMark(p.pid, p.unit) {
+			return errOther
+		}
+		return nil
+	}
+	now, err := identityOf(s.kernel, p.pid, pidfd)
+	switch {
+	case errors.Is(err, errGone) && s.parentOf(p.pid) == s.pid:
+		return nil // dead, but it is still ours to reap, so it is nobody else
+	case err == nil && now != p.identity:
+		return errOther
+	}
+	return err
+}
+
 // adoptMarked takes up those that have the service's mark in their environment
-// and were not written down, parents before children.
+// and are not known. Who ends while /proc is read may have left a child behind
+// what was read by then, so it is read again until nobody new is found, and
+// nobody has ended; or often enough.
 func (s *Supervisor) adoptMarked(u *unit) {
 	if u.config.ID == "" {
 		return
 	}
-	type found struct {
-		pid   int
-		start time.Duration
+	var mute map[int]bool
+	for range maxPasses {
+		marked, stillMute := s.readMarks(u)
+		for _, pid := range marked {
+			s.adoptFound(u, pid)
+		}
+		sure := len(marked) == 0
+		for pid := range stillMute {
+			sure = sure && mute[pid]
+		}
+		if sure {
+			return
+		}
+		mute = stillMute
 	}
+}
+
+// readMarks looks for those in /proc that are not known, parents before
+// children; mute are those whose environment can't be read, for one because they
+// are dead.
+func (s *Supervisor) readMarks(u *unit) (marked []int, mute map[int]bool) {
 	all, err := s.allPids()
 	s.check(err)
-	var marked []found
+	mute = map[int]bool{}
+	start := map[int]time.Duration{}
 	for _, pid := range all {
-		if pid == s.pid || s.procs[pid] != nil || s.markOf(pid, markID) != u.config.ID {
+		if pid == s.pid || s.procs[pid] != nil {
 			continue
 		}
-		if stat, err := s.statOf(pid); err == nil && stat.state != "Z" {
-			marked = append(marked, found{pid, stat.start})
+		mark, err := s.markOf(pid, markID)
+		stat, errStat := s.statOf(pid)
+		switch {
+		case err != nil || errStat != nil || stat.state == "Z":
+			mute[pid] = true
+		case mark == u.config.ID:
+			marked, start[pid] = append(marked, pid), stat.start
 		}
 	}
-	slices.SortFunc(marked, func(a, b found) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.pid, b.pid)) })
-	for _, f := range marked {
-		s.adoptFound(u, f.pid)
+	slices.SortFunc(marked, func(a, b int) int { return cmp.Or(cmp.Compare(start[a], start[b]), cmp.Compare(a, b)) })
+	return marked, mute
+}
+
+// hasForeign tells whether a service has processes that don't descend from us.
+func (s *Supervisor) hasForeign(u *unit) bool {
+	return slices.ContainsFunc(s.everybody(), func(p *process) bool { return p.unit == u && p.foreign })
+}
+
+// findOrphans looks for the children of a dead process that did not descend from
+// us. They are init's now, so if nobody has told of their birth only the mark
+// does; where births are told that is of use when nobody else is left.
+func (s *Supervisor) findOrphans(p *process) {
+	isOther := func(q *process) bool { return q != p && q.unit == p.unit }
+	told := s.ladder.step == TrackKernelSet || s.ladder.step == TrackEvents
+	if told && !s.ladder.lost && slices.ContainsFunc(s.everybody(), isOther) {
+		return
 	}
+	s.adoptMarked(p.unit)
 }
 
 // adoptFound takes up a process that the machine does not know of.
 func (s *Supervisor) adoptFound(u *unit, pid int) {
+	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid)}
 	fd, err := s.openPidfd(pid)
-	if err != nil {
+	switch {
+	case errors.Is(err, errGone):
 		return
-	}
-	if s.markOf(pid, markID) != u.config.ID || s.isReadable(fd) { // it was not that one that was looked at
+	case err != nil:
+		s.enter(p)
+		s.haunt(p, err)
+	case !s.hasMark(pid, u) || s.isReadable(fd): // it was not that one that was looked at
 		s.check(s.closeFD(fd))
 		return
-	}
-	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid)}
-	if err := s.admit(p, fd); err != nil {
-		s.fall(err)
+	default:
+		if err := s.admit(p, fd); err != nil {
+			s.fall(err)
+		}
 	}
 	if !u.machine.Spawning() { // else the first of them is what was started
 		s.tell(u, service.Forked{Parent: s.parentIn(pid), Child: pid})

@@ -162,7 +162,7 @@ func (s *Supervisor) observe(ev procconn.Event) {
 	case ev.Kind == procconn.Exit:
 		p.exit = exitOf(ev.ExitCode)
 		if p.dead {
-			s.buryUnreaped(p)
+			s.check(s.unpark(p)) // it is buried when all was read
 		}
 	}
 }
@@ -187,6 +187,17 @@ func (s *Supervisor) born(parent, child int, at time.Duration) bool {
 	return true
 }
 
+// outlived tells whether a process was there before a birth and still has its
+// pid, so that it is its own: a fork can be seen in /proc a moment before it is
+// told. One that its parent has reaped has that parent to stand for it.
+func (s *Supervisor) outlived(p *process, birth time.Duration) bool {
+	if p.pidfd < 0 || p.opened > birth {
+		return false
+	}
+	_, err := s.endOf(p.pidfd)
+	return err == nil || !s.hasEnded(p)
+}
+
 // isKnown tells whether a birth is that of a process that we know. If it is a
 // later one, the pid was given away, so the former owner is dead and reaped;
 // our pidfd for it may even have been opened too late, on the new one.
@@ -195,7 +206,7 @@ func (s *Supervisor) isKnown(pid int, at time.Duration) bool {
 	if p == nil {
 		return false
 	}
-	if at > p.since {
+	if at > p.since && !s.outlived(p, at) {
 		s.bury(p, p.exit)
 		return false
 	}

@@ -136,12 +136,14 @@ func testForksAreFollowed(t *testing.T, step Tracking) {
 	g := setUp(t, step, "exec sleep 1000")
 	thread := fork(g.main, other)
 	thread.TGID = g.main
-	g.happen(fork(g.main, a), thread, fork(other, nobody), fork(a, b),
+	forkA, forkB := fork(g.main, a), fork(a, b)
+	again, elsewhere := fork(a, b), fork(g.main, b) // before its pidfd is opened: the number was given away, twice
+	g.happen(forkA, thread, fork(other, nobody), forkB,
 		procconn.Event{Kind: procconn.Exit, PID: other, TGID: g.main}, procconn.Event{Kind: procconn.Exit, PID: other, TGID: other})
 	g.wantTree("%d<0 %d<%d %d<%d", g.main, a, g.main, b, a)
-	g.happen(fork(a, b)) // told of once more, later: the number was given away
-	g.wantTree("%d<0 %d<%d %d<%d", g.main, a, g.main, b, a)
-	g.happen(fork(g.main, b))
+	g.happen(again, elsewhere)
+	g.wantTree("%d<0 %d<%d %d<%d", g.main, a, g.main, b, g.main)
+	g.happen(fork(a, b)) // it was there before, and lives: this is its own birth, seen before it was told
 	g.wantTree("%d<0 %d<%d %d<%d", g.main, a, g.main, b, g.main)
 	old := fork(a, b)
 	old.Time -= time.Hour
@@ -157,9 +159,10 @@ func TestPidIsGivenAway(t *testing.T) {
 func testPidIsGivenAway(t *testing.T, step Tracking) {
 	a, pidfd := run(t, "sleep", "1000")
 	g := setUp(t, step, "exec sleep 1000")
-	g.happen(fork(g.main, a))
+	first, second := fork(g.main, a), fork(1, a) // before its pidfd is opened
+	g.happen(first)
 	g.wantTree("%d<0 %d<%d", g.main, a, g.main)
-	g.happen(fork(1, a))
+	g.happen(second)
 	g.wantTree("%d<0", g.main)
 	g.tell(g.units[0], service.Stop{})
 	g.catchUp()

@@ -21,7 +21,7 @@ func (s *Supervisor) enlist() error {
 		}
 	}
 	err := s.ladder.set.Add(s.pid)
-	for _, p := range s.procs {
+	for _, p := range s.everybody() {
 		if err == nil && !p.gone {
 			err = s.join(p)
 		}

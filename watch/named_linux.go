@@ -107,6 +107,9 @@ func (s *Supervisor) acquire(u *unit, pid int) (why string) {
 		_ = s.closeFD(fd)
 		return fmt.Sprintf(" (%v)", err)
 	}
+	if id, err := identityOf(s.kernel, pid, fd); err == nil {
+		p.identity = id
+	}
 	err = s.admit(p, fd)
 	s.tell(u, service.Forked{Parent: s.parentIn(pid), Child: pid})
 	s.lookAt(p)

@@ -35,13 +35,13 @@ func (s *Supervisor) owner(pid int) *unit {
 		return s.units[0]
 	}
 	if sid, err := s.sessionOf(pid); err == nil {
-		for _, p := range s.procs {
+		for _, p := range s.everybody() {
 			if other, err := s.sessionOf(p.pid); err == nil && other == sid {
 				return p.unit
 			}
 		}
 	}
-	mark := s.markOf(pid, markName)
+	mark, _ := s.markOf(pid, markName) // without one it is nobody's
 	for _, u := range s.units {
 		if u.name == mark {
 			return u
@@ -53,15 +53,21 @@ func (s *Supervisor) owner(pid int) *unit {
 }
 
 // markOf is what a process's environment has for a mark, if anything.
-func (s *Supervisor) markOf(pid int, name string) string {
+func (s *Supervisor) markOf(pid int, name string) (string, error) {
 	env, err := s.environOf(pid)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	for v := range bytes.SplitSeq(env, []byte{0}) {
 		if value, found := bytes.CutPrefix(v, []byte(name+"=")); found {
-			return string(value)
+			return string(value), nil
 		}
 	}
-	return ""
+	return "", nil
+}
+
+// hasMark tells whether a process has the mark that is its service's alone.
+func (s *Supervisor) hasMark(pid int, u *unit) bool {
+	mark, err := s.markOf(pid, markID)
+	return err == nil && u.config.ID != "" && mark == u.config.ID
 }

@@ -120,7 +120,7 @@ func TestOwnerIsUnknown(t *testing.T) {
 		t.Error("it was killed")
 	}
 	marked, _ := run(t, "env", "-i", markName+"=y", "sleep", "1000")
-	eventually(t, "it runs", func() bool { return g.markOf(marked, markName) != "" })
+	eventually(t, "it runs", func() bool { mark, _ := g.markOf(marked, markName); return mark != "" })
 	if u := g.owner(marked); u != other {
 		t.Errorf("marked, but of %+v", u)
 	}

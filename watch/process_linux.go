@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,6 +35,8 @@ type process struct {
 	// the scan that found it. born is when the kernel's set says that it was
 	// forked, 0 if it was put there.
 	since, born time.Duration
+
+	opened time.Duration // when it had its pidfd
 }
 
 // hasEnded tells whether a process is dead, as far as a pidfd tells.
@@ -59,7 +62,18 @@ func (s *Supervisor) isOurs(pid int) bool {
 
 // belongs tells whether a pid is still that of a process of the forest, by its
 // parent; that of an orphan which does not descend from us is init.
-func (s *Supervisor) belongs(p *process) bool { return p.foreign || s.isOurs(p.pid) }
+func (s *Supervisor) belongs(p *process) bool {
+	if p.foreign && (p.identity.PID != 0 || !s.isOurs(p.pid)) {
+		return !errors.Is(s.verify(p, p.pidfd), errOther)
+	}
+	return s.isOurs(p.pid)
+}
+
+// everybody is all processes, in the order of their pids: what is done to them
+// does not depend on chance.
+func (s *Supervisor) everybody() []*process {
+	return slices.SortedFunc(maps.Values(s.procs), func(a, b *process) int { return a.pid - b.pid })
+}
 
 // parentIn is the parent of a process if it is of the forest, else 0.
 func (s *Supervisor) parentIn(pid int) int {
@@ -114,6 +128,11 @@ func (s *Supervisor) open(p *process) {
 	if err == nil {
 		return
 	}
+	s.haunt(p, err)
+}
+
+// haunt makes a ghost of a process that could not be opened or watched.
+func (s *Supervisor) haunt(p *process, err error) {
 	s.ghosts = append(s.ghosts, p)
 	p.gone = errors.Is(err, errGone)
 	if !p.gone && !p.warned {
@@ -124,7 +143,7 @@ func (s *Supervisor) open(p *process) {
 
 // watch puts a process's pidfd into the loop; it owns the pidfd.
 func (s *Supervisor) watch(p *process, pidfd int) error {
-	p.pidfd = pidfd
+	p.pidfd, p.opened = pidfd, s.monotonic()
 	err := s.unpark(p)
 	if err != nil {
 		p.pidfd = -1
@@ -143,7 +162,7 @@ func (s *Supervisor) buryGhosts(n int) {
 		switch {
 		case s.procs[p.pid] != p || p.pidfd >= 0:
 		case p.gone:
-			s.bury(p, p.exit)
+			s.finish(p, p.exit)
 		default:
 			s.open(p)
 			if p.pidfd >= 0 && !s.belongs(p) { // it was gone, and its pid given away
@@ -178,6 +197,11 @@ func (s *Supervisor) died(p *process) {
 func (s *Supervisor) buryChild(p *process, exit service.Exit) {
 	s.forget(p)
 	s.check(s.reap(p.pidfd))
+	s.finish(p, exit)
+}
+
+// finish buries a process when all was read that was queued when it died.
+func (s *Supervisor) finish(p *process, exit service.Exit) {
 	if p.exit = exit; s.isLast(p) && s.hasOthers() {
 		s.missed() // somebody was born of whom nobody told
 		s.catchUp()
@@ -189,7 +213,7 @@ func (s *Supervisor) buryChild(p *process, exit service.Exit) {
 
 // hasOthers tells whether we have a child that is not known to be dead.
 func (s *Supervisor) hasOthers() bool {
-	for pid := range s.unreaped {
+	for _, pid := range slices.Sorted(maps.Keys(s.unreaped)) {
 		if s.parentOf(pid) == s.pid {
 			s.check(s.reapStranger(pid))
 			delete(s.unreaped, pid)
@@ -210,7 +234,7 @@ func (s *Supervisor) diedElsewhere(p *process) {
 	exit, told := s.exitInfo(p.pidfd)
 	switch {
 	case told: // so it was reaped
-		s.bury(p, exit)
+		s.finish(p, exit)
 	case p.exit.Known:
 		s.buryUnreaped(p)
 	case p.dead:
@@ -231,7 +255,7 @@ func (s *Supervisor) buryUnreaped(p *process) {
 		clear(s.unreaped) // at the price of a needless look around
 	}
 	s.unreaped[p.pid] = true
-	s.bury(p, p.exit)
+	s.finish(p, p.exit)
 }
 
 // exitPatience is how long the connector, or the parent of a dead process, has
@@ -278,7 +302,7 @@ func (s *Supervisor) unpark(p *process) (err error) {
 
 // unparkAll has the loop tell of deaths that could not be acted on before.
 func (s *Supervisor) unparkAll() {
-	for _, p := range s.procs {
+	for _, p := range s.everybody() {
 		if p.slot == nil && !p.dead {
 			s.check(s.unpark(p))
 		}
@@ -287,6 +311,9 @@ func (s *Supervisor) unparkAll() {
 
 // bury takes a dead process out of the forest.
 func (s *Supervisor) bury(p *process, exit service.Exit) {
+	if p.foreign {
+		s.findOrphans(p)
+	}
 	delete(s.procs, p.pid)
 	s.buried, s.ladder.changed = true, true
 	// This comes first, for it may start the successor on the other thread.

@@ -13,7 +13,13 @@ func (s *Supervisor) scanAll() error {
 	var err error
 	for range maxPasses {
 		before := s.entered
-		if err = s.scan(); err != nil || s.entered == before {
+		err = s.scan()
+		for _, u := range s.units {
+			if s.hasForeign(u) {
+				s.adoptMarked(u) // an orphan of theirs is below nobody who is known
+			}
+		}
+		if err != nil || s.entered == before {
 			break
 		}
 	}
@@ -58,7 +64,7 @@ func (s *Supervisor) scan() (err error) {
 // a pidfile named though they don't descend from us.
 func (s *Supervisor) tops() []int {
 	tops := []int{s.pid}
-	for _, p := range s.procs {
+	for _, p := range s.everybody() {
 		if p.foreign {
 			tops = append(tops, p.pid)
 		}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -52,7 +53,7 @@ func (s *Supervisor) lookBelow(fresh []*process) {
 		s.lookAt(p)
 		s.measure(p.pid, depth)
 	}
-	byDepth := func(a, b int) int { return depth[b] - depth[a] }
+	byDepth := func(a, b int) int { return cmp.Or(depth[b]-depth[a], a-b) }
 	for _, pid := range slices.SortedFunc(maps.Keys(depth), byDepth) {
 		for _, child := range s.childrenOf(pid) {
 			if s.procs[child] == nil && !s.strangers[child] {

@@ -296,7 +296,7 @@ func (s *Supervisor) stop() {
 // close gives everything back; processes that still run are left alone.
 func (s *Supervisor) close() error {
 	var errs []error
-	for _, p := range s.procs {
+	for _, p := range s.everybody() {
 		if p.pidfd >= 0 {
 			errs = append(errs, s.closeFD(p.pidfd))
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 
@@ -43,15 +44,19 @@ type peerRecord struct {
 // upgradeIfCalm has an upgrade that was asked for come about, at the end of a
 // turn that has left nothing half done.
 func (s *Supervisor) upgradeIfCalm() {
-	calm := !s.early.waiting() && len(s.kills) == 0 && len(s.ghosts) == 0 && !s.ladder.unfinished()
 	for _, u := range s.units {
-		if u.server == nil || !u.server.upgrades() || !calm || u.outcome != nil {
+		if u.server == nil || !u.server.upgrades() || !s.isCalm() || u.outcome != nil {
 			continue
 		}
 		if err := s.upgrade(u); err != nil {
 			u.server.upgradeFailed(err)
 		}
 	}
+}
+
+// isCalm tells whether nothing is half done.
+func (s *Supervisor) isCalm() bool {
+	return !s.early.waiting() && len(s.kills) == 0 && len(s.ghosts) == 0 && !s.ladder.unfinished()
 }
 
 // upgrade does not return unless it has failed; then nothing has changed.
@@ -105,9 +110,7 @@ func (s *Supervisor) handOver(u *unit) handover {
 		Record: s.recordOf(u), Claimed: u.claimed, Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs,
 		Seq: u.journal.seq,
 	}
-	for pid := range s.strangers {
-		h.Strangers = append(h.Strangers, pid)
-	}
+	h.Strangers = slices.Sorted(maps.Keys(s.strangers))
 	for _, p := range u.server.peers {
 		h.Peers = append(h.Peers, peerRecord{p.fd, p.in, p.out, p.waits.what, p.waits.run})
 	}
@@ -145,9 +148,7 @@ func (s *Supervisor) takeOver(u *unit) {
 	s.ladder.noted = s.monotonic() // this is no resync to tell of
 	s.catchUp()
 	s.ladder.resyncs = h.Resyncs
-	for _, pid := range lost {
-		s.tell(u, service.Exited{PID: pid})
-	}
+	s.tellLost(u, lost)
 	s.tell(u, service.Resume{})
 	u.log.Info(fmt.Sprintf("%s: upgraded in place to %s", u.name, u.config.Version))
 	s.note(u, control.Event{What: "upgraded", PID: u.machine.Gist().Main, Text: "to " + u.config.Version})

@@ -1,0 +1,249 @@
+package watch
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/service"
+)
+
+// model is a kernel that is made of nothing: processes in a tiny pid space, a
+// clock, a connector with a short queue. Whenever the supervisor asks it for
+// anything, other processors may have been at work before. All that happens is
+// chosen by one source of chance, so a seed tells a whole life.
+type model struct {
+	life   *life
+	chance *rand.Rand
+	knobs  knobs
+
+	time time.Duration // CLOCK_MONOTONIC
+	wall time.Time     // what the wall clock shows at time 0
+
+	tasks   map[int]*task // by pid; zombies too
+	pids    []int         // those, in order
+	lastPid int
+	inodes  uint64
+	init    *task
+	self    *task // the supervisor
+
+	files  map[int]any // the supervisor's descriptors
+	next   int
+	epoll  *epollSet
+	queue  *modelConn // the connector, while somebody listens
+	chld   bool       // SIGCHLD is pending
+	term   bool       // TERM is
+	spawns *modelStarter
+	timers *modelTimers
+	client *modelClient
+
+	births []*task // who is born, and not told of yet: they don't run before
+	exits  []exitNews
+	busy   int // system calls since the clock was last moved on
+}
+
+// knobs are what a life is like: which kernel it is, and what can go wrong.
+type knobs struct {
+	pids     int // in all
+	queue    int // events that the connector can hold
+	setSize  int
+	noDial   bool // no connector at all
+	noBPF    bool
+	noFilter bool
+	exitInfo bool // PIDFD_INFO_EXIT
+	hangUp   bool // a pidfd hangs up when its process is reaped
+
+	faults int // how often, in 1,000
+	loss   int // events that are lost without a word, in 1,000
+	deaf   int // the connector falls silent, in 10,000
+}
+
+// task is a process.
+type task struct {
+	pid      int
+	inode    uint64
+	start    time.Duration
+	parent   *task
+	by       *task // who has forked it
+	children []*task
+	session  int
+	program  service.Program
+	env      string
+	ours     bool // it is of the service, by who has begotten it
+	unborn   bool // its birth is not told of, so it does not run yet
+	spawning bool // it has not exec'ed yet
+	reaper   bool // PR_SET_CHILD_SUBREAPER
+	lazy     bool // it never reaps
+	heedless bool // it ignores TERM
+	dead     bool
+	reaped   bool
+	status   unix.WaitStatus
+	plan     trade
+}
+
+// exitNews is the event of an end, which comes after the end itself.
+type exitNews struct {
+	pid    int
+	status unix.WaitStatus
+}
+
+func newModel(seed uint64, l *life) *model {
+	m := &model{
+		life: l, chance: rand.New(rand.NewPCG(seed, 0)), time: time.Hour, wall: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		tasks: map[int]*task{},
+	}
+	m.init = m.add(nil)
+	return m
+}
+
+// one tells whether something happens that does so once in n times.
+func (m *model) one(in int) bool { return in > 0 && m.chance.IntN(in) == 0 }
+
+// fails tells whether something goes wrong this time.
+func (m *model) fails() bool {
+	return m.life.chaos && m.life.runs && m.chance.IntN(1000) < m.knobs.faults
+}
+
+// add makes a process; nil when there is no pid left.
+func (m *model) add(parent *task) *task {
+	pid := m.freePid()
+	if pid == 0 {
+		return nil
+	}
+	m.inodes++
+	t := &task{pid: pid, inode: m.inodes, start: m.time, parent: parent, session: pid}
+	m.tasks[pid] = t
+	at, _ := slices.BinarySearch(m.pids, pid)
+	m.pids = slices.Insert(m.pids, at, pid)
+	if parent != nil {
+		parent.children = append(parent.children, t)
+	}
+	return t
+}
+
+// freePid goes round, as the kernel does.
+func (m *model) freePid() int {
+	for range max(m.knobs.pids, 1) {
+		m.lastPid++
+		if m.lastPid > m.knobs.pids {
+			m.lastPid = 2
+		}
+		if len(m.tasks) == 0 {
+			m.lastPid = 1
+		}
+		if m.tasks[m.lastPid] == nil {
+			return m.lastPid
+		}
+	}
+	return 0
+}
+
+// fork makes a child of by; with sibling its parent is by's own (CLONE_PARENT).
+// It does not run before its birth is told.
+func (m *model) fork(by *task, sibling bool) *task {
+	parent := by
+	if sibling {
+		parent = by.parent
+	}
+	t := m.add(parent)
+	if t == nil {
+		return nil
+	}
+	t.session, t.program, t.env, t.ours, t.unborn = by.session, by.program, by.env, by.ours, true
+	t.lazy, t.heedless, t.by = by.lazy, by.heedless, by
+	m.births = append(m.births, t)
+	m.life.trace("~ fork", []any{by.pid, t})
+	return t
+}
+
+// exit ends a process: its children go to the next reaper, and the parent is
+// told.
+func (m *model) exit(t *task, status unix.WaitStatus) {
+	if t.dead {
+		return
+	}
+	for _, child := range slices.Clone(m.births) { // a fork is a system call: nobody ends within it
+		if child.by == t {
+			m.tellBirth(child)
+		}
+	}
+	t.dead, t.status = true, status
+	m.life.trace("~ end", []any{t, int(status)})
+	if t.ours {
+		m.life.died(t)
+	}
+	reaper := m.reaperOf(t)
+	for _, c := range t.children {
+		c.parent = reaper
+		reaper.children = append(reaper.children, c)
+		if c.dead && reaper == m.self {
+			m.chld = true
+		}
+	}
+	t.children = nil
+	if t.unborn { // killed before it ran: the birth is told all the same
+		m.tellBirth(t)
+	}
+	m.exits = append(m.exits, exitNews{t.pid, status})
+	switch {
+	case t.parent == m.self:
+		m.chld = true
+	case t.parent.lazy && m.one(2): // or rather it ignores SIGCHLD
+		m.reapTask(t)
+	}
+}
+
+// reaperOf is who gets the children of a process.
+func (m *model) reaperOf(t *task) *task {
+	for p := t.parent; p != nil; p = p.parent {
+		if p.reaper && !p.dead {
+			return p
+		}
+	}
+	return m.init
+}
+
+// reapTask does away with a zombie: its pid is free.
+func (m *model) reapTask(t *task) {
+	t.reaped = true
+	m.life.trace("~ reaped", []any{t})
+	delete(m.tasks, t.pid)
+	at, _ := slices.BinarySearch(m.pids, t.pid)
+	m.pids = slices.Delete(m.pids, at, at+1)
+	i := slices.Index(t.parent.children, t)
+	t.parent.children = slices.Delete(t.parent.children, i, i+1)
+	t.parent = nil
+}
+
+// exec has a process run another program.
+func (m *model) exec(t *task, file string) {
+	t.program = service.Program{File: file, Args: file + "\x00"}
+	m.tellExec(t)
+}
+
+// living are the processes of the service that live, in the order of their pids.
+func (m *model) living() (ts []*task) {
+	for _, pid := range m.pids {
+		if t := m.tasks[pid]; t.ours && !t.dead {
+			ts = append(ts, t)
+		}
+	}
+	return ts
+}
+
+func (t *task) String() string {
+	s := fmt.Sprint(t.pid)
+	if t.parent != nil {
+		s += fmt.Sprintf("<%d", t.parent.pid)
+	}
+	if t.dead {
+		s += "(dead)"
+	}
+	if t.unborn {
+		s += "(unborn)"
+	}
+	return s
+}
