@@ -1,7 +1,7 @@
 package control
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,17 +101,21 @@ func (d *Dir) History(name string) ([]Event, error) {
 		if err != nil {
 			return nil, fmt.Errorf("history of %s: %w", name, err)
 		}
-		events = append(events, readEvents(f)...)
+		text, err := io.ReadAll(io.LimitReader(f, 2*maxHistory))
 		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("history of %s: %w", name, err)
+		}
+		events = append(events, parseEvents(text)...)
 	}
 	return events, nil
 }
 
-func readEvents(r io.Reader) []Event {
+func parseEvents(text []byte) []Event {
 	var events []Event
-	for lines := bufio.NewScanner(io.LimitReader(r, 2*maxHistory)); lines.Scan(); {
+	for line := range bytes.Lines(text) {
 		var ev Event
-		if json.Unmarshal(lines.Bytes(), &ev) == nil && ev.What != "" {
+		if json.Unmarshal(line, &ev) == nil && ev.What != "" {
 			events = append(events, ev)
 		}
 	}

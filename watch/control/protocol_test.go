@@ -114,7 +114,7 @@ func FuzzReplies(f *testing.F) {
 	line := string(Line(Reply{V: Version, Status: full()}))
 	event := string(Line(Reply{V: Version, Event: &Event{Seq: 1, What: "exited", Exit: &Exit{PID: 2, Signal: 11, Core: true}}}))
 	for _, seed := range []string{
-		line, event, line + event + line, string(Line(Reply{V: 1, Error: "no", Code: CodeBusy})), line[:40], "", "\n\n", "null\n", "[]\n",
+		line, event, line + event + line, string(Line(Reply{V: 1, Upgrade: &Upgrade{Binary: "/x", Args: []string{"x"}}})), string(Line(Reply{V: 1, Error: "no", Code: CodeBusy})), line[:40], "", "\n\n", "null\n", "[]\n",
 		`{"v":1}` + "\n", `{"status":[]}` + "\n", `{"event":{"exit":7}}` + "\n", "{\"v\":1,\"error\":\"\x1b[2J\xff\"}\n", strings.Repeat("x", 9000) + "\n",
 	} {
 		f.Add([]byte(seed))
@@ -129,7 +129,7 @@ func FuzzReplies(f *testing.F) {
 			if refusal := new(Refusal); reply.Error != "" && !errors.As(err, &refusal) {
 				t.Fatalf("%q: refused without a *Refusal: %v", said, err)
 			}
-			if err == nil && reply.Status == nil && reply.Event == nil {
+			if err == nil && reply.Status == nil && reply.Event == nil && reply.Upgrade == nil {
 				t.Fatalf("%q: heard nothing", said)
 			}
 		}
@@ -216,5 +216,32 @@ func TestConversation(t *testing.T) {
 		case tt.eof != errors.Is(err, io.EOF):
 			t.Errorf("%q: got %v, which would not be tried again", tt.answer, err)
 		}
+	}
+}
+
+// A client asks in its version, and takes no other answer for a status.
+func TestStatusReply(t *testing.T) {
+	var asked bytes.Buffer
+	said := slices.Concat(Line(Reply{V: Version, Status: full()}), Line(Reply{V: Version, Event: &Event{What: "main"}}), Line(Reply{V: Version, Error: "no", Code: CodeBusy}))
+	c := converse(struct {
+		io.Reader
+		io.Writer
+	}{bytes.NewReader(said), &asked})
+	err := c.ask(Request{Op: OpSignal, Signal: 9, All: true})
+	if want := `{"v":1,"op":"signal","signal":9,"all":true}` + "\n"; err != nil || asked.String() != want {
+		t.Errorf("asked %q, %v", asked.String(), err)
+	}
+	if st, err := c.status(); err != nil || !reflect.DeepEqual(st, full()) {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if st, err := c.status(); st != nil || err == nil || err.Error() != "the supervisor's answer has no status" {
+		t.Errorf("of an event: %+v, %v", st, err)
+	}
+	refusal := new(Refusal)
+	if st, err := c.status(); st != nil || !errors.As(err, &refusal) || refusal.Code != CodeBusy || err.Error() != "the supervisor says: no" {
+		t.Errorf("of a refusal: %+v, %v", st, err)
+	}
+	if _, err := c.status(); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: %v", err)
 	}
 }

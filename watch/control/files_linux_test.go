@@ -1,0 +1,81 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// lines is what a fuzz target makes of text: each "long" is longer than any buffer.
+func lines(text []byte) []byte {
+	return bytes.ReplaceAll(text, []byte("long"), bytes.Repeat([]byte("l"), 70_000))
+}
+
+// FuzzHistory: a line that can't be read, whatever is in it and however long it is, costs nobody but itself.
+func FuzzHistory(f *testing.F) {
+	for _, seed := range []string{"", "{", "null", "{}\n{\"what\":\"\"}", "long", "\x00\xff", `{"what":"x"}`, `{"what":7}`, "\r\n"} {
+		f.Add([]byte(seed))
+	}
+	good := Event{Seq: 7, Time: time.Unix(5, 0).UTC(), What: "exited", PID: 2, Exit: &Exit{PID: 2, Signal: 11, Core: true}}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		garbled := lines(text)
+		before := parseEvents(garbled)
+		all := parseEvents(slices.Concat(garbled, []byte("\n"), Line(good)))
+		if n := len(all); n != len(before)+1 || !reflect.DeepEqual(all[n-1], good) {
+			t.Fatalf("after %q: %+v", text, all)
+		}
+		var again []byte
+		for _, ev := range before {
+			if ev.What == "" {
+				t.Errorf("%q: an event that says nothing", text)
+			}
+			again = append(again, Line(ev)...)
+		}
+		var third []byte
+		for _, ev := range parseEvents(again) {
+			third = append(third, Line(ev)...)
+		}
+		if !bytes.Equal(third, again) {
+			t.Errorf("%s came back as %s", again, third)
+		}
+	})
+}
+
+// FuzzFiles: whatever is in the files of a dead supervisor, there is an error, or what can be acted on.
+func FuzzFiles(f *testing.F) {
+	f.Add([]byte(Line(Command{Args: []string{"respawner", "start", "x"}, Env: []string{"A=b"}, Dir: "/"})))
+	f.Add([]byte(Line(Unsupervised("x"))))
+	for _, seed := range []string{"", "{", "null", `{"args":[]}`, `{"args":["x"],"dir":""}`, `{"name":"y","state":"running"}`, `{"name":"x","pids":null}`} {
+		f.Add([]byte(seed))
+	}
+	path := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d, err := OpenDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		for _, file := range []string{"x.command", "x.json"} {
+			if err := os.WriteFile(filepath.Join(path, file), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd, err := d.Command("x")
+		if err == nil && (len(cmd.Args) == 0 || cmd.Dir == "") || err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %+v, %v", text, cmd, err)
+		}
+		var again Command
+		if err == nil && (json.Unmarshal(Line(cmd), &again) != nil || !reflect.DeepEqual(again, cmd)) {
+			t.Errorf("%+v came back as %+v", cmd, again)
+		}
+		if last := d.readLast("x"); last.Name != "x" {
+			t.Errorf("%q: the last words of %q", text, last.Name)
+		}
+	})
+}
