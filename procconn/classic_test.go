@@ -1,6 +1,7 @@
 package procconn_test
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -147,4 +148,56 @@ func randomEvent(random *rand.Rand, pid func() int) procconn.Event {
 		ev.ParentPID, ev.ParentTGID = pid(), pid()
 	}
 	return ev
+}
+
+// wordsOf reads a frame as the filters do: by the kind, and nothing but the words that it has. Those beyond the end of the
+// frame are missing; ok tells that none was.
+func wordsOf(frame []byte) (ev procconn.Event, ok bool) {
+	const eventAt = 36
+	ok = true
+	word := func(at int) int {
+		if len(frame) < eventAt+at+4 {
+			ok = false
+			return 0
+		}
+		return int(binary.NativeEndian.Uint32(frame[eventAt+at:]))
+	}
+	ev.Kind = procconn.Kind(word(0))
+	switch ev.Kind {
+	case procconn.Fork:
+		ev.PID, ev.TGID, ev.ParentTGID = word(24), word(28), word(20)
+	case procconn.Exec, procconn.Exit:
+		ev.PID, ev.TGID = word(16), word(20)
+	case procconn.Comm:
+		ev.TGID = word(20)
+	}
+	return ev, ok
+}
+
+// FuzzClassicFilter: whatever a frame has in it, and whoever is listed, the program does what a plain loop does, and drops
+// what is too short to tell.
+func FuzzClassicFilter(f *testing.F) {
+	for _, r := range recordings(f) {
+		f.Add(r.frame[56:60], uint16(0), r.frame) // the tgid, or the parent's
+		f.Add(r.frame[64:68], uint16(17), r.frame)
+		f.Add([]byte{}, uint16(procconn.FilterLimit), r.frame[:59])
+		f.Add([]byte{}, uint16(procconn.FilterLimit+1), r.frame)
+	}
+	f.Fuzz(func(t *testing.T, list []byte, more uint16, frame []byte) {
+		var pids []int
+		for ; len(list) >= 4 && len(pids) <= procconn.FilterLimit; list = list[4:] {
+			pids = append(pids, int(binary.NativeEndian.Uint32(list)))
+		}
+		for pid := range int(more % (2 * procconn.FilterLimit)) {
+			pids = append(pids, pid)
+		}
+		ev, whole := wordsOf(frame)
+		want := whole && classicModel(pids, ev)
+		if coarse := len(pids) > procconn.FilterLimit; coarse && whole && ev.Kind != procconn.Comm {
+			want = classicModel([]int{ev.TGID}, ev)
+		}
+		if got := passes(t, procconn.ClassicFilter(pids, self), frame); got != want {
+			t.Errorf("%d pids, %+v of %x passes: %v", len(pids), ev, frame, got)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package procconn_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -49,7 +50,7 @@ func births(t testing.TB, set *procconn.Set) map[int]procconn.Birth {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.IsSortedFunc(list, func(a, b procconn.Birth) int { return int(a.Time - b.Time) }) {
+	if !slices.IsSortedFunc(list, func(a, b procconn.Birth) int { return cmp.Compare(a.Time, b.Time) }) {
 		t.Errorf("not in the order of time: %v", list)
 	}
 	all := map[int]procconn.Birth{}

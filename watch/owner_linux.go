@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,12 +57,7 @@ func (s *Supervisor) markOf(pid int, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for v := range bytes.SplitSeq(env, []byte{0}) {
-		if value, found := bytes.CutPrefix(v, []byte(name+"=")); found {
-			return string(value), nil
-		}
-	}
-	return "", nil
+	return valueOf(env, name), nil
 }
 
 // hasMark tells whether a process has the mark that is its service's alone.

@@ -57,9 +57,24 @@ func interpreter(head []byte) []string {
 		return nil
 	}
 	line, _, _ = bytes.Cut(line, []byte("\n"))
-	name, arg, _ := strings.Cut(strings.TrimSpace(string(line)), " ")
-	if arg = strings.TrimSpace(arg); arg != "" {
-		return []string{name, arg}
+	text := strings.Trim(string(line), " \t") // what the kernel takes for a blank (fs/binfmt_script.c)
+	end := strings.IndexAny(text, " \t")
+	switch {
+	case text == "":
+		return nil
+	case end < 0:
+		return []string{text}
 	}
-	return []string{name}
+	return []string{text[:end], strings.TrimLeft(text[end:], " \t")}
+}
+
+// valueOf is what an environment, as environOf has it, says for a variable;
+// empty where there is none.
+func valueOf(env []byte, variable string) string {
+	for v := range bytes.SplitSeq(env, []byte{0}) {
+		if value, found := bytes.CutPrefix(v, []byte(variable+"=")); found {
+			return string(value)
+		}
+	}
+	return ""
 }

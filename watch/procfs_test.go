@@ -90,3 +90,64 @@ func FuzzParseChildren(f *testing.F) {
 		}
 	})
 }
+
+func TestInterpreter(t *testing.T) {
+	for head, want := range map[string][]string{
+		"":                          nil,
+		"\x7fELF":                   nil,
+		"#!":                        nil,
+		"#! \t\nx":                  nil,
+		"#!/bin/sh":                 {"/bin/sh"},
+		"#! /bin/sh\t\necho":        {"/bin/sh"},
+		"#!/bin/sh\t-e\n":           {"/bin/sh", "-e"},
+		"#!/usr/bin/env  -S a b \n": {"/usr/bin/env", "-S a b"},
+	} {
+		if got := interpreter([]byte(head)); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", head, got, want)
+		}
+	}
+}
+
+// FuzzInterpreter: whatever stands behind the #!, the kernel would find the same again in what was made of it.
+func FuzzInterpreter(f *testing.F) {
+	for _, seed := range []string{"/bin/sh", " /bin/sh -e", "/usr/bin/env\t-S a\tb ", "\n", "", "\x00 \xff\r"} {
+		f.Add([]byte("#!" + seed))
+	}
+	f.Fuzz(func(t *testing.T, head []byte) {
+		words := interpreter(head)
+		if len(words) > 2 || len(words) > 0 && !bytes.HasPrefix(head, []byte("#!"+words[0])) && !bytes.ContainsAny(head[2:3], " \t") {
+			t.Fatalf("%q: %q", head, words)
+		}
+		for i, word := range words {
+			if word == "" || word != strings.Trim(word, " \t") || strings.Contains(word, "\n") || i == 0 && strings.ContainsAny(word, " \t") {
+				t.Errorf("%q: %q", head, words)
+			}
+		}
+		if again := interpreter([]byte("#!" + strings.Join(words, "\t"))); !slices.Equal(again, words) {
+			t.Errorf("%q came back as %q", words, again)
+		}
+	})
+}
+
+// FuzzMark: a service's mark is found in whatever environment it was put into, and is the only one of its kind.
+func FuzzMark(f *testing.F) {
+	f.Add([]byte("A=b\x00RESPAWNER_SERVICE=other\x00RESPAWNER_ID=\x00"), "web", "0123")
+	f.Add([]byte("RESPAWNER_SERVICE\x00=RESPAWNER_SERVICE=\x00\x00"), "", "")
+	f.Add([]byte("XRESPAWNER_ID=1\x00RESPAWNER_ID=2"), "a b", "x")
+	f.Fuzz(func(t *testing.T, text []byte, name, id string) {
+		if strings.ContainsRune(name+id, 0) {
+			return // no environment has that
+		}
+		env := marked(strings.Split(string(text), "\x00"), name, id)
+		whole := []byte(strings.Join(env, "\x00") + "\x00")
+		if got := valueOf(whole, markName); got != name {
+			t.Errorf("%q has the name %q, want %q", whole, got, name)
+		}
+		if got := valueOf(whole, markID); got != id {
+			t.Errorf("%q has the ID %q, want %q", whole, got, id)
+		}
+		if again := marked(env, name, id); !slices.Equal(again, env) {
+			t.Errorf("marked twice %q is %q", env, again)
+		}
+	})
+}

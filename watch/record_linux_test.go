@@ -3,6 +3,7 @@ package watch
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +112,14 @@ func FuzzRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
+		saved := m.Save()
+		again, err := service.Restore(service.Spec{Name: "x"}, saved)
+		if err != nil {
+			t.Fatalf("what was restored can't be restored: %v", err)
+		}
+		if one, other := must(json.Marshal(saved)), must(json.Marshal(again.Save())); string(one) != string(other) {
+			t.Errorf("%s came back as %s", one, other)
+		}
 		for _, q := range rec.Machine.Procs {
 			m.Step(now, service.Exited{PID: q.PID})
 		}
@@ -120,6 +129,33 @@ func FuzzRecord(f *testing.F) {
 		m.Step(now, service.Exited{PID: 7})
 		if s := m.State(); s != service.Stopped && s != service.Failed {
 			t.Errorf("it can't be stopped: %v", s)
+		}
+	})
+}
+
+// FuzzHandover: whatever an earlier binary hands over, it is gone on with, or
+// the service is taken over as after a death.
+func FuzzHandover(f *testing.F) {
+	m := service.New(service.Spec{Name: "x"})
+	m.Step(time.Unix(1, 0), service.Start{})
+	m.Step(time.Unix(1, 0), service.Spawned{Run: 1, PID: 100})
+	good := handover{
+		Record: record{V: RecordVersion, Machine: m.Save(), Procs: []identity{{100, 1, 2}}}, Strangers: []int{7},
+		Peers: []peerRecord{{FD: 9, In: []byte("{"), What: waitUpgrade}}, Begun: []byte("half a li"), Seq: 12,
+	}
+	f.Add(must(json.Marshal(good)))
+	f.Add(must(json.Marshal(handover{Record: record{V: RecordVersion + 1, Machine: m.Save()}})))
+	f.Add([]byte(`{"record":{"v":1,"machine":{"state":"running","programs":[{}],"main":3}}}`))
+	f.Add([]byte("null"))
+	f.Fuzz(func(t *testing.T, state []byte) {
+		u := &unit{name: "x", log: slog.New(slog.DiscardHandler)}
+		u.config.Resume = &Resume{State: state, Upgraded: true}
+		u.readHandover()
+		switch r := u.config.Resume; {
+		case u.machine == nil && (r.Upgraded || r.State != nil || r.Then != ThenGoOn):
+			t.Errorf("%q: refused, and %+v", state, r)
+		case u.machine != nil && (!r.Upgraded || u.handover.Record.V != RecordVersion):
+			t.Errorf("%q: taken for %+v", state, u.handover)
 		}
 	})
 }
