@@ -83,10 +83,6 @@ const (
 	kinds
 )
 
-func (k kind) String() string {
-	return [...]string{"Start", "Stop", "Spawned", "SpawnFailed", "Forked", "Execed", "Exited", "Named", "Restart", "Reset", "Resume", "Due"}[k]
-}
-
 func (Start) kind() kind       { return onStart }
 func (Stop) kind() kind        { return onStop }
 func (Spawned) kind() kind     { return onSpawned }

@@ -124,8 +124,8 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 }
 
 // note keeps the forest; it returns the event as the states see it, and
-// whether they see it at all: an event of another run, or about a process
-// that is not of the forest, ends here.
+// whether they see it at all: an answer of another run, a birth that is known, or
+// a death that is not of the forest, ends here.
 func (m *Machine) note(now time.Time, ev Event) (Event, bool) {
 	switch ev := ev.(type) {
 	case Spawned:
@@ -135,7 +135,7 @@ func (m *Machine) note(now time.Time, ev Event) (Event, bool) {
 	case Forked:
 		return ev, m.noteForked(now, ev)
 	case Execed:
-		return ev, m.noteExeced(now, ev)
+		m.noteExeced(now, ev)
 	case Exited:
 		return m.noteExited(now, ev)
 	}
@@ -178,17 +178,16 @@ func (m *Machine) first() *proc {
 	return m.main
 }
 
-func (m *Machine) noteExeced(now time.Time, ev Execed) bool {
+func (m *Machine) noteExeced(now time.Time, ev Execed) {
 	p := m.forest.procs[ev.PID]
 	if p == nil {
-		return false
+		return
 	}
 	if p == m.starter {
 		m.program = ev.Program // an interpreter's file is known only now
 	}
 	p.program, p.execed, p.born = ev.Program, p != m.starter, now
 	m.do(Note{What: NoteExeced, PID: ev.PID, Text: ev.Program.File})
-	return true
 }
 
 // death is Exited as the states see it: with the process that is no more, and

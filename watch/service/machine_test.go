@@ -2,8 +2,6 @@ package service
 
 import (
 	"fmt"
-	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -84,231 +82,66 @@ func TestChildrenAndProgram(t *testing.T) {
 	if got := m.Program(101); got.File != "/web" {
 		t.Errorf("a fork runs %v, want its parent's program", got)
 	}
-	if m.Children(5) != nil || m.Program(5) != (Program{}) {
-		t.Error("an unknown process has children, or a program")
+	if m.Parent(101) != 100 || m.Parent(100) != 0 {
+		t.Errorf("parents %d and %d, want 100, and 0 of a root", m.Parent(101), m.Parent(100))
+	}
+	if m.Children(5) != nil || m.Program(5) != (Program{}) || m.Parent(5) != 0 {
+		t.Error("an unknown process has children, a program or a parent")
 	}
 }
 
-// world drives a machine with arbitrary events that a kernel could tell, and
-// checks after each what must always hold.
-type world struct {
-	t    testing.TB
-	m    *Machine
-	now  time.Time
-	pids map[int]bool // alive
-	next int
-	run  int // of the spawn under way, 0 for none
-}
-
-func newWorld(t testing.TB, follow Follow) *world {
-	spec := Spec{Name: "w", Follow: follow, RespawnDelay: time.Second, RespawnLimit: 1, StopTimeout: time.Second}
-	return &world{t: t, m: New(spec), now: time.Unix(0, 0), pids: map[int]bool{}, next: 100}
-}
-
-func (w *world) pick(b byte) int {
-	alive := slices.Sorted(maps.Keys(w.pids))
-	if len(alive) == 0 {
-		return 1
-	}
-	return alive[int(b)%len(alive)]
-}
-
-// act turns two bytes into an event.
-func (w *world) act(what, which byte) Event {
-	pid := w.pick(which)
-	switch what % 15 {
-	case 0:
-		return Start{}
-	case 1:
-		return Stop{}
-	case 2:
-		return w.answer(which)
-	case 3, 4, 5:
-		w.next++
-		if which%16 == 0 {
-			pid = 0
-		}
-		if len(w.pids) > 0 {
-			w.pids[w.next] = true
-		}
-		return Forked{pid, w.next}
-	case 6:
-		return Execed{pid, Program{File: fmt.Sprint(which % 3)}}
-	case 7, 8:
-		delete(w.pids, pid)
-		return Exited{PID: pid, Exit: Exit{Known: which%7 != 0, Code: int(which % 2), Signal: int(which/2%2) * 9}, Reaper: w.pick(which + 1)}
-	case 9:
-		return Named{pid}
-	case 10:
-		return Restart{}
-	case 11:
-		return Reset{}
-	case 12:
-		m, err := Restore(w.m.spec, w.m.Save()) // another supervisor goes on
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.m, w.run = m, 0
-		return Resume{}
-	}
-	w.now = w.now.Add(time.Duration(which) * 50 * time.Millisecond)
-	return Due{Timer(which % 3)}
-}
-
-func (w *world) answer(which byte) Event {
-	run := w.run
-	if run == 0 {
-		return Spawned{Run: 0, PID: 1}
-	}
-	w.run = 0
-	if which%5 == 0 {
-		return SpawnFailed{run, 127, "gone"}
-	}
-	w.next++
-	w.pids[w.next] = true
-	return Spawned{run, w.next, Program{File: "1"}}
-}
-
-func (w *world) step(ev Event) {
-	if f, ok := ev.(Forked); ok && !w.pids[f.Child] {
-		return // nobody is there to fork
-	}
-	for _, e := range w.m.Step(w.now, ev) {
-		w.check(e)
-	}
-	s := w.m.Snapshot()
-	if len(s.Procs) != len(w.pids) {
-		w.t.Fatalf("%T: the forest has %d processes, the world %d", ev, len(s.Procs), len(w.pids))
-	}
-	if (s.State == Running) != (s.Main != 0) || s.Main != 0 && !w.pids[s.Main] {
-		w.t.Fatalf("%T: %v with main %d", ev, s.State, s.Main)
-	}
-	if s.Restarts > 1 {
-		w.t.Fatalf("%d restarts with a limit of 1", s.Restarts)
-	}
-}
-
-func (w *world) check(e Effect) {
-	switch e := e.(type) {
-	case Spawn:
-		if len(w.pids) > 0 || w.run != 0 {
-			w.t.Fatalf("a second instance: %d processes, spawning run %d", len(w.pids), w.run)
-		}
-		w.run = e.Run
-	case Kill:
-		if !w.pids[e.PID] {
-			w.t.Fatalf("kills pid %d, which is not in the forest", e.PID)
-		}
-	case Done:
-		if len(w.pids) > 0 || w.run != 0 {
-			w.t.Fatal("done, and somebody is left")
+// A gist tells whether what matters has changed.
+func TestGist(t *testing.T) {
+	m, now := New(Spec{Follow: FollowOn}), time.Unix(0, 0)
+	for _, tt := range []struct {
+		ev   Event
+		want Gist
+	}{
+		{Start{}, Gist{Starting, 1, 0, 0}},
+		{Spawned{Run: 1, PID: 100}, Gist{Starting, 1, 0, 0}},
+		{Forked{100, 101}, Gist{Starting, 1, 0, 0}},
+		{Forked{0, 102}, Gist{Starting, 1, 0, 0}},
+		{Exited{PID: 100, Exit: Exit{Known: true}}, Gist{Starting, 1, 0, 0}},
+		{Due{TimerSettle}, Gist{Running, 1, 101, 2}},
+		{Named{102}, Gist{Running, 1, 102, 2}},
+		{Stop{}, Gist{Stopping, 1, 0, 2}},
+	} {
+		m.Step(now, tt.ev)
+		if got := m.Gist(); got != tt.want || got.State != m.State() {
+			t.Errorf("%T: %+v, want %+v", tt.ev, got, tt.want)
 		}
 	}
+	if m.Run() != 1 || m.Spawning() {
+		t.Errorf("run %d, spawning %v", m.Run(), m.Spawning())
+	}
 }
 
-// settle lets a stopped world come to rest: what is asked to end ends.
-func (w *world) settle() {
-	w.step(Stop{})
-	for range 3 * (len(w.pids) + 2) {
-		switch {
-		case w.run != 0:
-			w.step(w.answer(1))
-		case len(w.pids) > 0:
-			pid := w.pick(0)
-			delete(w.pids, pid)
-			w.step(Exited{PID: pid, Exit: Exit{Known: true, Signal: 15}})
+func TestNames(t *testing.T) {
+	var got []string
+	for s := range states {
+		got = append(got, s.String())
+	}
+	for timer := range timers {
+		got = append(got, timer.String())
+	}
+	for _, s := range []fmt.Stringer{FollowAuto, FollowOn, FollowOff, Other, Main, Root, Stray} {
+		got = append(got, s.String())
+	}
+	want := "stopped starting running stopping backoff failed settle respawn kill auto on off  main root stray"
+	if strings.Join(got, " ") != want {
+		t.Errorf("got %q, want %q", strings.Join(got, " "), want)
+	}
+}
+
+// Killed by a fault of its own, or by nobody's request: these, and no others.
+func TestBroke(t *testing.T) {
+	var got []int
+	for signal := range 65 {
+		if (Exit{Known: true, Signal: signal}).broke() {
+			got = append(got, signal)
 		}
 	}
-	if s := w.m.Snapshot().State; s != Stopped && s != Failed {
-		w.t.Fatalf("does not come to rest: %v", s)
+	if want := []int{3, 4, 5, 6, 7, 8, 9, 11, 24, 25, 31}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
-}
-
-func FuzzMachine(f *testing.F) {
-	f.Add([]byte{0, 0, 2, 1, 3, 1, 7, 0, 11, 5, 1, 0}, byte(1))
-	f.Add([]byte{0, 0, 2, 1, 3, 1, 3, 1, 8, 2, 10, 9, 12, 0, 8, 3}, byte(0))
-	f.Add([]byte{0, 0, 1, 0, 2, 1, 7, 0}, byte(2))
-	f.Fuzz(func(t *testing.T, script []byte, follow byte) {
-		w := newWorld(t, Follow(follow%3))
-		for i := 0; i+1 < len(script) && i < 400; i += 2 {
-			w.step(w.act(script[i], script[i+1]))
-		}
-		w.settle()
-	})
-}
-
-// TestRandomLives is the fuzz target on a fixed supply of random scripts.
-func TestRandomLives(t *testing.T) {
-	seed := uint64(1)
-	random := func() byte {
-		seed = seed*6364136223846793005 + 1442695040888963407
-		return byte(seed >> 56)
-	}
-	for i := range 1000 {
-		w := newWorld(t, Follow(i%3))
-		for range 100 {
-			w.step(w.act(random(), random()))
-		}
-		w.settle()
-	}
-}
-
-// TestDiagram compares docs/STATES.md with the moves that are seen when random
-// lives are played.
-func TestDiagram(t *testing.T) {
-	const file = "../../docs/STATES.md"
-	got := diagram(t)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || got != string(want) {
-		t.Errorf("docs/STATES.md is out of date: go test ./watch/service -update (%v)", err)
-	}
-}
-
-func diagram(t *testing.T) string {
-	moves := map[[2]State]map[string]bool{}
-	seed := uint64(7)
-	for i := range 5000 {
-		w := newWorld(t, Follow(i%3))
-		for range 100 {
-			seed = seed*6364136223846793005 + 1442695040888963407
-			ev := w.act(byte(seed>>56), byte(seed>>48))
-			from := w.m.state
-			w.step(ev)
-			if to := w.m.state; to != from {
-				move := [2]State{from, to}
-				if moves[move] == nil {
-					moves[move] = map[string]bool{}
-				}
-				moves[move][label(ev)] = true
-			}
-		}
-	}
-	return draw(moves)
-}
-
-func label(ev Event) string {
-	if due, ok := ev.(Due); ok {
-		return fmt.Sprintf("Due %v", due.Timer)
-	}
-	return ev.kind().String()
-}
-
-func draw(moves map[[2]State]map[string]bool) string {
-	var b strings.Builder
-	b.WriteString("# The states of a service\n\nGenerated by `go test ./watch/service -run TestDiagram -update`: " +
-		"the moves of the machine,\nwith the events that lead to them.\n\n```mermaid\nstateDiagram-v2\n    [*] --> stopped\n")
-	for from := range states {
-		for to := range states {
-			if events := moves[[2]State{from, to}]; events != nil {
-				fmt.Fprintf(&b, "    %v --> %v: %s\n", from, to, strings.Join(slices.Sorted(maps.Keys(events)), ", "))
-			}
-		}
-	}
-	b.WriteString("```\n")
-	return b.String()
 }

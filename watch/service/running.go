@@ -25,8 +25,6 @@ func exitedRunning(m *Machine, now time.Time, ev Event) {
 		m.crash(now, fmt.Sprintf("%s: proc %d %s", m.spec.Name, d.PID, d.Exit))
 	case d.vital && d.certain:
 		m.endedRunning(now, d, heirs)
-	case len(m.forest.founders) == 0:
-		m.finish(now, m.normal(d))
 	default:
 		m.elect()
 	}
@@ -161,5 +159,5 @@ func (m *Machine) vital(p *proc, certain bool) bool {
 	if certain && m.main != nil {
 		return p == m.main.root()
 	}
-	return p.founding && p.isRoot()
+	return p.founding
 }

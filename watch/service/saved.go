@@ -63,7 +63,7 @@ func (m *Machine) Save() Saved {
 		State: m.state, Since: m.since, Run: m.run, Spawning: m.spawning, Named: m.named, Followed: m.followed,
 		Daemon: m.daemon, Wounded: m.wounded, SettleBy: m.settleBy, Respawn: m.respawn, Hard: m.hard, Asked: m.asked,
 		Again: m.again, Failed: m.verdict.failed, Status: m.verdict.status, Text: m.verdict.text, Restarts: m.restarts,
-		LastExit: m.lastExit, Message: m.message, Programs: []Program{m.program}, Procs: []SavedProc{},
+		LastExit: m.lastExit, Message: m.message, Programs: []Program{m.program},
 		Deadlines: map[string]time.Time{},
 	}
 	if m.starter != nil {

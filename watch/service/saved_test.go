@@ -1,7 +1,10 @@
 package service
 
 import (
+	"errors"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,7 +40,7 @@ func TestOneStartAfterRestore(t *testing.T) {
 // Where not all are written down it is the deepest that are left out.
 func TestRootsAreSavedFirst(t *testing.T) {
 	m, now := New(Spec{Name: "x"}), time.Unix(0, 0)
-	for _, ev := range []Event{Start{}, Spawned{Run: 1, PID: 1}, Forked{1, 2}, Forked{2, 3}, Forked{0, 4}, Forked{4, 5}} {
+	for _, ev := range []Event{Start{}, Spawned{Run: 1, PID: 1}, Forked{1, 2}, Forked{2, 3}, Forked{0, 4}, Forked{4, 5}, Execed{2, Program{File: "/b"}}, Execed{4, Program{File: "/b"}}} {
 		m.Step(now, ev)
 	}
 	var pids []int
@@ -46,5 +49,94 @@ func TestRootsAreSavedFirst(t *testing.T) {
 	}
 	if want := []int{1, 4, 2, 5, 3}; !slices.Equal(pids, want) {
 		t.Errorf("saved %v, want %v", pids, want)
+	}
+	if programs := m.Save().Programs; !slices.Equal(programs, []Program{{}, {File: "/b"}}) {
+		t.Errorf("programs %q, want each once", programs)
+	}
+}
+
+// What makes no sense is refused.
+func TestRefused(t *testing.T) {
+	good := func() Saved {
+		return Saved{
+			State: Running, Run: 1, Main: 5, Programs: []Program{{File: "/a"}, {File: "/b"}},
+			Procs: []SavedProc{{PID: 5, Seq: 1, Founder: 1, Founding: true, Program: 1}, {PID: 1, Parent: 5, Seq: 2, Founder: 1}},
+		}
+	}
+	m, err := Restore(Spec{}, good())
+	if err != nil || m.Program(5).File != "/b" || m.Program(1).File != "/a" || m.Parent(1) != 5 {
+		t.Fatalf("what is good was refused, or garbled: %v", err)
+	}
+	for name, spoil := range map[string]func(*Saved){
+		"lacks what each has: state below":    func(s *Saved) { s.State = -1 },
+		"lacks what each has: state above":    func(s *Saved) { s.State = states },
+		"lacks what each has: run":            func(s *Saved) { s.Run = -1 },
+		"lacks what each has: restarts":       func(s *Saved) { s.Restarts = -1 },
+		"lacks what each has: no program":     func(s *Saved) { s.Programs, s.Procs = nil, nil },
+		"process {PID:0: nobody":              func(s *Saved) { s.Procs[1].PID = 0 },
+		"process {PID:-1: below":              func(s *Saved) { s.Procs[1].PID = -1 },
+		"process {PID:5: twice":               func(s *Saved) { s.Procs[1].PID = 5 },
+		"process {PID:1: unknown parent":      func(s *Saved) { s.Procs[1].Parent = 7 },
+		"process {PID:1: its own parent":      func(s *Saved) { s.Procs[1].Parent = 1 },
+		"process {PID:1: program below":       func(s *Saved) { s.Procs[1].Program = -1 },
+		"process {PID:1: program above":       func(s *Saved) { s.Procs[1].Program = 2 },
+		"main pid 7 is none of its processes": func(s *Saved) { s.Main = 7 },
+		"main pid 0 is none of its processes": func(s *Saved) { s.Main = 0 },
+	} {
+		s := good()
+		spoil(&s)
+		text, _, _ := strings.Cut(name, ": ")
+		m, err := Restore(Spec{}, s)
+		if m != nil || !errors.Is(err, ErrSaved) || !strings.HasPrefix(err.Error(), "no state of a service: ") || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var s State
+	err = s.UnmarshalText([]byte("happy"))
+	if !errors.Is(err, ErrSaved) || !strings.Contains(err.Error(), `no such state: "happy"`) {
+		t.Error(err)
+	}
+}
+
+// What was written down is written down again as it was: the dead, too, that
+// live ones go back to.
+func TestSavedAgain(t *testing.T) {
+	s := Saved{
+		State: Running, Since: time.Unix(1, 0), Run: 2, Main: 5, Named: 5, Starter: 5, Spawning: true, Followed: true, Daemon: true,
+		Wounded: time.Unix(2, 0), SettleBy: time.Unix(3, 0), Nobody: &LastExit{4, Exit{Known: true}, time.Unix(4, 0)},
+		Respawn: time.Unix(5, 0), Hard: true, Asked: true, Again: true, Failed: true, Status: 3, Text: "t", Restarts: 1,
+		LastExit: LastExit{6, Exit{Known: true, Code: 1}, time.Unix(6, 0)}, Message: "m",
+		Deadlines: map[string]time.Time{"settle": time.Unix(7, 0), "respawn": time.Unix(8, 0), "kill": time.Unix(9, 0)},
+		Programs:  []Program{{File: "/a"}, {File: "/b", Args: "b"}},
+		Procs: []SavedProc{
+			{PID: 5, Program: 1, Born: time.Unix(10, 0), Seq: 8, Founder: 3, Founding: true, Execed: true, Termed: true},
+			{PID: 7, Parent: 5, Program: 0, Born: time.Unix(11, 0), Seq: 9, Founder: 8},
+		},
+	}
+	m, err := Restore(Spec{}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Save(); !reflect.DeepEqual(got, s) {
+		t.Errorf("got %+v\nwant %+v", got, s)
+	}
+	m.Step(time.Unix(12, 0), Forked{7, 6})
+	if procs := m.Save().Procs; procs[len(procs)-1].Seq != 10 {
+		t.Errorf("who is born later comes later: %+v", procs)
+	}
+}
+
+// The rules of a restored machine may be others: a delay that is none now is
+// none, whatever was waited for before.
+func TestNoDelayAfterRestore(t *testing.T) {
+	m, err := Restore(Spec{Name: "x"}, Saved{
+		State: Running, Run: 1, Main: 5, Respawn: time.Unix(100, 0), Programs: []Program{{}},
+		Procs: []SavedProc{{PID: 5, Seq: 1, Founder: 1, Founding: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Step(time.Unix(0, 0), Exited{PID: 5, Exit: Exit{Known: true, Signal: 9}}); !slices.Contains(got, Effect(Spawn{2})) {
+		t.Errorf("no start at once: %+v", got)
 	}
 }

@@ -17,7 +17,8 @@ var update = flag.Bool("update", false, "write what is seen into testdata and do
 
 // TestScenarios plays the stories in testdata. A line is a comment (#), the
 // spec, or an event; the indented lines below it are what the machine is to
-// answer. "wait D" lets time pass and deadlines fall due.
+// answer. "wait D" lets time pass and deadlines fall due; "show" shows what
+// status tells beside the processes.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -29,9 +30,15 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, string(want), false)
-			if again := play(t, string(want), true); again != got {
+			got, seen := play(t, string(want), false)
+			again, seenAgain := play(t, string(want), true)
+			if again != got {
 				t.Errorf("a machine that is restored before each event tells another story:\n%s", again)
+			}
+			for i := range min(len(seen), len(seenAgain)) {
+				if seen[i] != seenAgain[i] {
+					t.Fatalf("snapshot %d:\n%s\nof a machine that is restored before each event:\n%s", i, seen[i], seenAgain[i])
+				}
 			}
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -52,12 +59,13 @@ type player struct {
 	timers map[Timer]time.Time
 	out    strings.Builder
 	state  string
+	seen   []string // snapshots
 
 	restored bool // before each event
 	notes    bool // are shown
 }
 
-func play(t *testing.T, script string, restored bool) string {
+func play(t *testing.T, script string, restored bool) (answers string, snapshots []string) {
 	p := &player{t: t, restored: restored, now: time.Unix(0, 0), timers: map[Timer]time.Time{}}
 	for line := range strings.Lines(script) {
 		line = strings.TrimRight(line, "\n")
@@ -69,7 +77,7 @@ func play(t *testing.T, script string, restored bool) string {
 			p.line(strings.Fields(line))
 		}
 	}
-	return p.out.String()
+	return p.out.String(), p.seen
 }
 
 func (p *player) line(words []string) {
@@ -78,6 +86,8 @@ func (p *player) line(words []string) {
 		p.m = New(p.spec(words[1:]))
 	case "wait":
 		p.wait(p.duration(words[1]))
+	case "show":
+		p.show()
 	default:
 		p.tell(p.event(words))
 	}
@@ -174,11 +184,32 @@ func (p *player) tell(ev Event) {
 		p.effect(e)
 	}
 	s := p.m.Snapshot()
+	b, err := json.Marshal(s)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.seen = append(p.seen, string(b))
 	state := fmt.Sprintf("  = %v main %d restarts %d procs%s", s.State, s.Main, s.Restarts, describe(s.Procs))
 	if state != p.state {
 		p.state = state
 		fmt.Fprintln(&p.out, state)
 	}
+}
+
+// show shows times as so many since the beginning.
+func (p *player) show() {
+	s := p.m.Snapshot()
+	since := func(t time.Time) string {
+		if t.IsZero() {
+			return "-"
+		}
+		return t.Sub(time.Unix(0, 0)).String()
+	}
+	fmt.Fprintf(&p.out, "  since %s, respawn %s, kill %s, followed %v\n", since(s.Since), since(s.Respawn), since(s.Kill), s.Followed)
+	if e := s.LastExit; e.PID != 0 {
+		fmt.Fprintf(&p.out, "  last exit %d %v, %s\n", e.PID, e.Exit, since(e.At))
+	}
+	fmt.Fprintf(&p.out, "  message %q\n", s.Message)
 }
 
 func describe(procs []Proc) string {
