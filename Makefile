@@ -35,11 +35,32 @@ bench: PACKAGES = lighttpd gcc libc6-dev forkstat
 bench: build deps ## what following costs, into docs/BENCHMARKS.md (root; some minutes)
 	go run ./test/bench -respawner build/respawner -o docs/BENCHMARKS.md
 
+# The pure code, which touches no kernel, is what docs/DESIGN.md says: watch/service,
+# and of the other packages but cmd the files whose name doesn't end in _linux.go.
+# In watch and watch/control the tests of such files do without a kernel, too.
+.PHONY: cover
+cover: ## fails where tests run less than 95 % of the pure code of a package (see docs/DESIGN.md)
+	@mkdir -p build
+	@set -e; for dir in procconn timer watch watch/control watch/service; do \
+		tests=$$(ls $$dir/*_test.go | case $$dir in watch|watch/control) grep -v _linux_test;; *) cat;; esac | \
+			xargs sed -n 's/^func \(\(Test\|Fuzz\)[A-Za-z0-9_]*\)(.*/\1/p' | paste -sd '|'); \
+		go test -timeout 5m -count=1 -run "^($$tests)\$$" -coverprofile=build/cover.out ./$$dir; \
+		awk -F'[: ]' '/^mode:/ || $$1 ~ /_linux\.go$$/ { next } { all += $$3; if ($$4) run += $$3 } \
+			END { printf "%5.1f %% of the pure code of %s\n", 100 * run / all, dir; \
+				if (run < 0.95 * all) { print "less than 95 %: go tool cover -html=build/cover.out shows the rest"; exit 1 } }' \
+			dir=$$dir build/cover.out; \
+	done
+
+.PHONY: mutate
+mutate: ## changes watch/service in one place after another: which of that do its tests not notice? (many minutes)
+	go run ./test/mutate
+
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (default 60s)
-	set -e; for dir in $$(go list -f '{{.Dir}}' ./...); do \
-		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$dir/*_test.go 2>/dev/null); do \
-			(cd $$dir && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .); \
+fuzz: ## every fuzz target for FUZZTIME (default 60s); what it finds stays under testdata/fuzz
+	@set -e; for dir in $$(go list -f '{{.Dir}}' ./...); do \
+		for target in $$(cat $$dir/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
+			echo "== $$dir $$target"; \
+			(cd $$dir && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x .); \
 		done; \
 	done
 
