@@ -18,6 +18,8 @@
 //
 //   - the one that the pidfile names;
 //   - else the one that still runs the program that was started;
+//   - else the one in which it goes on: who puts itself into the background
+//     forks and leaves at once, so that is the last child of who has left;
 //   - else one that has children;
 //   - else the first born.
 //

@@ -22,6 +22,14 @@ type proc struct {
 	// that one is dead. A founding root is its own.
 	founder *proc
 
+	// heir goes on in place of this process when it has left: its last child,
+	// or that one's heir. elder is whose heir this process is itself.
+	heir, elder *proc
+
+	// baton says that the program goes on in this process: it was started, or
+	// has inherited from who had the baton.
+	baton bool
+
 	founding bool
 	termed   bool // was sent TERM
 }
@@ -47,6 +55,7 @@ func (f *forest) add(pid, parent int, now time.Time) *proc {
 	up := f.procs[parent]
 	if up != nil {
 		p.program, p.founder = up.program, up.founder
+		up.setHeir(p)
 	} else {
 		p.founder = p
 	}
@@ -74,6 +83,7 @@ func (f *forest) remove(p *proc, reaper int) {
 	if heir != nil && heir.below(p) {
 		heir = nil // no kernel does that; a loop would be worse than a root
 	}
+	p.bequeath()
 	delete(f.procs, p.pid)
 	delete(f.roots, p)
 	delete(f.founders, p)
@@ -82,6 +92,29 @@ func (f *forest) remove(p *proc, reaper int) {
 	}
 	for c := range p.children {
 		f.put(c, heir)
+	}
+}
+
+func (p *proc) setHeir(heir *proc) {
+	if p.heir != nil && p.heir.elder == p {
+		p.heir.elder = nil
+	}
+	p.heir = heir
+	if heir != nil {
+		heir.elder = p
+	}
+}
+
+// bequeath is the end of p. Who puts itself into the background forks and leaves
+// at once, so its last child goes on, unless that runs another program.
+func (p *proc) bequeath() {
+	heir, elder := p.heir, p.elder
+	p.setHeir(nil)
+	if elder != nil {
+		elder.setHeir(heir)
+	}
+	if heir != nil {
+		heir.baton = p.baton && !heir.execed
 	}
 }
 

@@ -152,7 +152,7 @@ func (m *Machine) answered(run int) bool {
 
 func (m *Machine) noteSpawned(now time.Time, ev Spawned) bool {
 	m.starter = m.forest.add(ev.PID, 0, now)
-	m.starter.program, m.program = ev.Program, ev.Program
+	m.starter.program, m.program, m.starter.baton = ev.Program, ev.Program, true
 	m.do(Note{What: NoteStarted, PID: ev.PID})
 	return true
 }

@@ -124,14 +124,17 @@ func (m *Machine) preferred(dead *proc, left []*proc) bool {
 }
 
 // rank orders candidates: first who runs the program that was started, most of
-// all as it was forked, then who has children.
+// all as it was forked, then who has the baton, then who has children.
 func (m *Machine) rank(p *proc) int {
 	rank := 0
 	if p.program.File == m.program.File {
-		rank += 4
+		rank += 8
 	}
 	if !p.execed {
-		rank += 2
+		rank += 4
+		if p.baton {
+			rank += 2
+		}
 	}
 	if len(p.children) > 0 {
 		rank++

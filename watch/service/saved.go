@@ -50,6 +50,8 @@ type SavedProc struct {
 	Seq      int       `json:"seq"`
 	Founder  int       `json:"founder"` // the Seq of the root it goes back to
 	Execed   bool      `json:"execed,omitempty"`
+	Heir     int       `json:"heir,omitempty"`
+	Baton    bool      `json:"baton,omitempty"`
 	Founding bool      `json:"founding,omitempty"`
 	Termed   bool      `json:"termed,omitempty"`
 }
@@ -97,10 +99,13 @@ func (s *Saved) saveProc(p *proc, places map[Program]int) {
 	}
 	q := SavedProc{
 		PID: p.pid, Program: place, Born: p.born, Seq: p.seq, Founder: p.founder.seq,
-		Execed: p.execed, Founding: p.founding, Termed: p.termed,
+		Execed: p.execed, Baton: p.baton, Founding: p.founding, Termed: p.termed,
 	}
 	if p.parent != nil {
 		q.Parent = p.parent.pid
+	}
+	if p.heir != nil {
+		q.Heir = p.heir.pid
 	}
 	s.Procs = append(s.Procs, q)
 }
@@ -145,7 +150,7 @@ func (m *Machine) restoreProcs(s Saved) error {
 			return fmt.Errorf("%w: process %+v", ErrSaved, q)
 		}
 		p := f.add(q.PID, q.Parent, q.Born)
-		p.program, p.seq, p.execed, p.termed = s.Programs[q.Program], q.Seq, q.Execed, q.Termed
+		p.program, p.seq, p.execed, p.baton, p.termed = s.Programs[q.Program], q.Seq, q.Execed, q.Baton, q.Termed
 		if q.Founding && p.isRoot() {
 			p.founding = true
 			f.founders[p] = struct{}{}
@@ -156,7 +161,9 @@ func (m *Machine) restoreProcs(s Saved) error {
 		if founders[q.Founder] == nil {
 			founders[q.Founder] = &proc{seq: q.Founder} // dead, but not forgotten
 		}
-		m.forest.procs[q.PID].founder = founders[q.Founder]
+		p := m.forest.procs[q.PID]
+		p.founder = founders[q.Founder]
+		p.setHeir(m.forest.procs[q.Heir])
 		m.forest.seq = max(m.forest.seq, q.Seq)
 	}
 	return nil
