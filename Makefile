@@ -20,9 +20,20 @@ install: build ## into DESTDIR and PREFIX (default /usr/local)
 	install -D -m 755 build/respawner $(DESTDIR)$(PREFIX)/bin/respawner
 
 .PHONY: test
+test: PACKAGES += $(shell bash test/zoo/zoo.sh packages $$(cat test/zoo/hardest))
 test: deps ## all tests, with the race detector where there is a C compiler
 	if command -v cc >/dev/null; then CGO_ENABLED=1 go test -timeout 20m -count=1 -race ./...; \
 	else CGO_ENABLED=0 go test -timeout 20m -count=1 ./...; fi
+
+# The daemons of the zoo: one of each file there.
+ZOO = $(notdir $(basename $(wildcard test/zoo/daemons/*.sh)))
+
+.PHONY: test-zoo
+test-zoo: PACKAGES += $(shell bash test/zoo/zoo.sh packages $(ZOO))
+test-zoo: deps ## many real daemons, into docs/ZOO.md (root; a quarter of an hour)
+	UNPACKED=$(CURDIR)/build/zoo bash test/zoo/zoo.sh unpack $(ZOO)
+	RESPAWNER_REQUIRE=all RESPAWNER_ZOO=$(CURDIR)/docs/ZOO.md CGO_ENABLED=0 \
+		go test -timeout 60m -count=1 -parallel 4 -run '^TestZoo$$' ./test
 
 .PHONY: demo
 demo: PACKAGES = lighttpd curl
@@ -70,7 +81,7 @@ clean: ## remove build/
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 # What the tests need beside Go. Only root can install it; tests that miss
 # something skip, unless RESPAWNER_REQUIRE=all. While packages are installed, a

@@ -22,7 +22,11 @@ type process struct {
 	pid, ppid, session int
 	state              byte
 	name               string
+	started            string // in the kernel's clock ticks
 }
+
+// isSame tells whether both are one process, whatever has become of it.
+func (p process) isSame(q process) bool { return p.pid == q.pid && p.started == q.started }
 
 // processes is the machine's process table.
 func processes() []process {
@@ -42,7 +46,7 @@ func parseStat(stat string) process {
 	rest := strings.Fields(stat[end+1:])
 	return process{
 		pid: number(stat[:open-1]), name: stat[open+1 : end], state: rest[0][0],
-		ppid: number(rest[1]), session: number(rest[3]),
+		ppid: number(rest[1]), session: number(rest[3]), started: rest[19],
 	}
 }
 
@@ -85,12 +89,12 @@ func descendants(pid int) []process {
 }
 
 // belonging are the live processes that a test has started, itself or through
-// a supervisor: they carry its mark in their environment.
+// a supervisor: they carry its mark in their environment, or are in its network.
 func belonging(t *testing.T) []process {
 	mark := mark(t) + "\x00"
 	return slices.DeleteFunc(descendants(os.Getpid()), func(p process) bool {
-		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
-		return err != nil || !strings.Contains(string(environ), mark)
+		environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid)) // it may be gone
+		return !strings.Contains(string(environ), mark) && !inNetwork(t, p.pid)
 	})
 }
 

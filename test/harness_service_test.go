@@ -28,6 +28,8 @@ type service struct {
 	log     textFile
 	journal textFile // of the shape program
 	options []string // of each start
+	env     []string // beside the test's own
+	folder  string   // it is started in; "" for the test's own
 	binary  string   // respawner's; a test may have a copy of its own
 }
 
@@ -37,6 +39,13 @@ type exit struct {
 	Code   int       `json:"code"`
 	Signal int       `json:"signal"`
 	At     time.Time `json:"at"`
+}
+
+// member is a process in status --json.
+type member struct {
+	PID  int    `json:"pid"`
+	PPID int    `json:"ppid"`
+	Role string `json:"role"`
 }
 
 // status is the part of status --json that users are promised.
@@ -50,6 +59,7 @@ type status struct {
 	RespawnLimit  int        `json:"respawn_limit"`
 	NextStart     *time.Time `json:"next_start"`
 	PIDs          []int      `json:"pids"`
+	Processes     []member   `json:"processes"`
 	Follow        string     `json:"follow"`
 	Followed      bool       `json:"followed"`
 	Tracking      string     `json:"tracking"`
@@ -114,7 +124,9 @@ func (s *service) words(verb string, options ...string) []string {
 }
 
 func (s *service) command(verb string, options ...string) *exec.Cmd {
-	return command(s.t, s.binary, s.words(verb, options...)...)
+	cmd := command(s.t, s.binary, s.words(verb, options...)...)
+	cmd.Env, cmd.Dir = append(cmd.Env, s.env...), s.folder
+	return cmd
 }
 
 // tell runs respawner on this service.

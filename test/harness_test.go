@@ -163,9 +163,14 @@ func needShape(t *testing.T) {
 // answers when it is asked.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+	eventuallyWithin(t, patience, what, ok)
+}
+
+func eventuallyWithin(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("in vain waited %v for: %s", patience, what)
+			t.Fatalf("in vain waited %v for: %s", limit, what)
 		}
 	}
 }

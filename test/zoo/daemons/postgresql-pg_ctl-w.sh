@@ -1,0 +1,24 @@
+# pg_ctl forks sh which execs postgres; starter waits until ready; every backend calls setsid;
+# backends notice postmaster death, no orphans; TERM = smart shutdown (waits for clients), INT =
+# fast.
+
+packages=(postgresql-15)
+class=(single-fork setsid-in-main exec-after-fork has-children)
+user=postgres
+argv=(/usr/lib/postgresql/15/bin/pg_ctl -D "$DIR/data" -l "$DIR/pg.log" -w start)
+
+setup() {
+	own() { if [ $(id -u) = 0 ]; then chown -R postgres "$DIR"; setpriv --reuid=postgres --regid=postgres --init-groups "$@"; else "$@"; fi; }
+	own /usr/lib/postgresql/15/bin/initdb -D "$DIR/data" -A trust -N -U zoo >/dev/null
+	cat >> "$DIR/data/postgresql.conf" <<X
+listen_addresses='127.0.0.1'
+port=$PORT
+unix_socket_directories='$DIR'
+fsync=off
+shared_buffers=8MB
+X
+	touch "$DIR/pg.log"; chmod 666 "$DIR/pg.log"
+}
+
+main_pid() { head -1 "$DIR/data/postmaster.pid"; }
+ready() { /usr/lib/postgresql/15/bin/pg_isready -q -h 127.0.0.1 -p $PORT; }
