@@ -34,6 +34,8 @@ type plan struct {
 	Tracking   string
 	ReadBuffer int // of the connector, 0: as always
 	SetSize    int // of the kernel's set, 0: as always
+
+	IdlePatience time.Duration // 0: as always
 }
 
 // outcome is what a supervisor process says in the end.
@@ -53,6 +55,9 @@ func supervise(p plan) {
 	}
 	if p.SetSize > 0 {
 		setSize = p.SetSize
+	}
+	if p.IdlePatience > 0 {
+		idlePatience = p.IdlePatience
 	}
 	dir := must(control.MakeDir(p.Dir))
 	null := must(os.OpenFile(os.DevNull, os.O_RDWR, 0))
@@ -153,6 +158,7 @@ func shell(script string, spec service.Spec) plan {
 func (s *supervised) report() (r Report) {
 	s.t.Helper()
 	if err := s.out.Decode(&r); err != nil {
+		killAll(s.cmd.Process.Pid) // it may have said something else, and go on
 		_ = s.cmd.Wait()
 		s.t.Fatalf("no report: %v; log:\n%s", err, s.log)
 	}
