@@ -20,9 +20,12 @@ const (
 	maxWaiting   = 48               // of them, those that wait for something to come about
 	maxOwed      = 256 << 10        // bytes of events that a peer has not taken
 	peerPatience = 30 * time.Second // how long a peer may take over one request and its answer
-	idlePatience = time.Second      // how long one may keep its place without asking when there is none left
 	acceptPause  = time.Second      // how long none is accepted when there was no descriptor for one
 )
+
+// idlePatience is how long a peer may keep its place without asking when there
+// is none left.
+var idlePatience = time.Second
 
 // server is the room of a service's control socket.
 type server struct {

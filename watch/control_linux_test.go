@@ -80,7 +80,12 @@ func (c *caller) ping() {
 // checks that in the end it has open what it had.
 func sleeper(t *testing.T) (*supervised, *caller) {
 	t.Helper()
-	s := begin(t, shell("exec sleep 1000", service.Spec{}))
+	return sleeperOf(t, shell("exec sleep 1000", service.Spec{}))
+}
+
+func sleeperOf(t *testing.T, p plan) (*supervised, *caller) {
+	t.Helper()
+	s := begin(t, p)
 	s.up()
 	pinger := s.call()
 	pinger.ping()
@@ -219,7 +224,9 @@ func TestControlAnswersAllThatWasAsked(t *testing.T) {
 // and not all find room in the queue.
 func TestControlCrowd(t *testing.T) {
 	const many = 300
-	s, pinger := sleeper(t)
+	p := shell("exec sleep 1000", service.Spec{})
+	p.IdlePatience = patient // on a slow machine it takes a while until all have asked
+	s, pinger := sleeperOf(t, p)
 	var first []*caller
 	for conn, err := s.tryDial(); err == nil; conn, err = s.tryDial() {
 		first = append(first, &caller{t, conn, bufio.NewReader(conn)})
@@ -279,6 +286,7 @@ func TestControlIsFull(t *testing.T) {
 		idle = append(idle, c)
 		c.ping()
 	}
+	pinger.ping() // it is not the one who said nothing for longest, who would have to leave
 	late := s.call()
 	late.say(askStatus)
 	check(t, idle[7].conn.Close())
