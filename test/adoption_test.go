@@ -38,7 +38,7 @@ func TestAdoption(t *testing.T) {
 				if now.MainPID != first.MainPID || now.SupervisorPID == first.SupervisorPID || len(now.PIDs) != len(first.PIDs) || now.Restarts != 0 {
 					t.Fatalf("first %+v\nthen %+v", first, now)
 				}
-				now = mustBeMain(s, s.crash(now.MainPID), 2) // all that was left is gone, the helper too
+				now = mustBeMain(s, s.crashTold(now.MainPID, howItEnded(step, "killed by signo 9")), 2) // all that was left is gone, the helper too
 				if len(now.PIDs) != len(first.PIDs) {
 					t.Errorf("first %+v\nafter a crash %+v", first, now)
 				}
@@ -58,6 +58,15 @@ func (s *service) mustBeOrphaned(main int) {
 	}
 }
 
+// howItEnded is what is told of the end of an adopted process. Without the
+// connector that is known since Linux 6.15, if who reaps it is quick.
+func howItEnded(step, known string) string {
+	if step == "scan" {
+		return "(?:" + known + "|ended, nobody knows how)"
+	}
+	return known
+}
+
 // How an adopted process ended is known, though it is nobody's child here.
 func TestAdoptedExitStatus(t *testing.T) {
 	t.Parallel()
@@ -66,8 +75,11 @@ func TestAdoptedExitStatus(t *testing.T) {
 	kill(t, st.SupervisorPID, unix.SIGKILL)
 	s.tell("adopt")
 	kill(t, st.MainPID, unix.SIGTERM)
-	if now := s.waitState("backoff"); now.LastExit == nil || now.LastExit.Code != 7 || now.LastExit.PID != st.MainPID {
-		t.Errorf("last exit %+v", now.LastExit)
+	now := s.waitState("backoff")
+	told := s.log.waitFor(fmt.Sprintf(`proc %d %s\b`, st.MainPID, howItEnded(st.Tracking, "exited, status 7")), 1)[0]
+	code := map[bool]int{true: 7, false: -1}[strings.HasSuffix(told, "status 7")]
+	if now.LastExit == nil || now.LastExit.Code != code || now.LastExit.PID != st.MainPID {
+		t.Errorf("%s; last exit %+v", told, now.LastExit)
 	}
 	s.stop()
 }
@@ -285,7 +297,11 @@ func TestAdoptionWithBadState(t *testing.T) {
 // Whenever the supervisor is killed, in the middle of a start, a restart or a
 // stop too: after the next start there is exactly one instance.
 func TestKilledAtAnyMoment(t *testing.T) {
-	const lanes, rounds = 4, 25
+	const lanes = 4
+	rounds := 25
+	if testing.Short() { // on an emulated processor
+		rounds = 3
+	}
 	for lane := range lanes {
 		kind := []string{"double-fork", "foreground", "helper-after", "late-middle"}[lane]
 		t.Run(kind, func(t *testing.T) {

@@ -247,9 +247,15 @@ func (s *service) waitEnd(st status, state string) status {
 // more restarted, with another main process.
 func (s *service) crash(pid int) status {
 	s.t.Helper()
+	return s.crashTold(pid, "killed by signo 9")
+}
+
+// crashTold is a crash of which the log tells something else.
+func (s *service) crashTold(pid int, how string) status {
+	s.t.Helper()
 	before := s.mustRun()
 	kill(s.t, pid, unix.SIGKILL)
-	s.log.waitFor(fmt.Sprintf(`proc %d killed by signo 9`, pid), 1)
+	s.log.waitFor(fmt.Sprintf(`proc %d %s`, pid, how), 1)
 	s.log.waitFor(fmt.Sprintf(`%s restarted\(%d/%d\), pid \d+`, s.name, before.Restarts+1, before.RespawnLimit), 1)
 	now := s.waitState("running")
 	if now.Restarts != before.Restarts+1 || now.MainPID == before.MainPID {

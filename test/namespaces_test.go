@@ -7,6 +7,14 @@ import (
 	"testing"
 )
 
+// followsInside are the tests of other worlds: all shapes, or one of them.
+func followsInside() string {
+	if testing.Short() {
+		return "TestFollowsInside|TestTrackingInside"
+	}
+	return "TestShapes|TestTrackingInside"
+}
+
 // In containers the kernel tells nothing of births; it works the same. A net
 // namespace alone is as bad: the connector is in the first one.
 func TestNamespaces(t *testing.T) {
@@ -19,7 +27,7 @@ func TestNamespaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inside(t, name, wrapper, "TestShapes|TestTrackingInside", envSteps+"=scan,pidfile")
+			inside(t, name, wrapper, followsInside(), envSteps+"=scan,pidfile")
 		})
 	}
 }
@@ -35,5 +43,5 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}
-	inside(t, "an ordinary user's", nobody, "TestShapes|TestTrackingInside", "TMPDIR="+dir)
+	inside(t, "an ordinary user's", nobody, followsInside(), "TMPDIR="+dir)
 }

@@ -115,7 +115,11 @@ func TestConnectorGoesDeafTwice(t *testing.T) {
 func TestDeafWhileTheDaemonForksAway(t *testing.T) {
 	needConnector(t)
 	t.Parallel()
-	s := newShape(t, "late-fork", "linger=2000")
+	linger := "linger=2000"
+	if testing.Short() { // on an emulated processor a command takes a second
+		linger = "linger=6000"
+	}
+	s := newShape(t, "late-fork", linger)
 	st := s.start("-t", "0.2")
 	onConnector(t, st.SupervisorPID, deafen)
 	daemon := s.truth("main", 1)
