@@ -75,13 +75,18 @@ fuzz: ## every fuzz target for FUZZTIME (default 60s); what it finds stays under
 		done; \
 	done
 
+.PHONY: test-kernels
+test-kernels: PACKAGES += qemu-system-x86
+test-kernels: deps ## on other kernels, in virtual machines, into docs/KERNELS.md (hours)
+	go run ./test/kernels -o docs/KERNELS.md
+
 .PHONY: clean
 clean: ## remove build/
 	rm -rf build
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 # What the tests need beside Go. Only root can install it; tests that miss
 # something skip, unless RESPAWNER_REQUIRE=all. While packages are installed, a
