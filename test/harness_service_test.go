@@ -31,6 +31,7 @@ type service struct {
 	env     []string // beside the test's own
 	folder  string   // it is started in; "" for the test's own
 	binary  string   // respawner's; a test may have a copy of its own
+	user    []string // the command line that becomes another user, see as
 }
 
 // exit is last_exit of status --json.

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(outputEnv); path != "" {
 		holdOutput(path)
 	}
+	if group := os.Getenv(threadsEnv); group != "" {
+		holdUpThreads(group)
+	}
 	if text := os.Getenv(planEnv); text != "" {
 		var p plan
 		if err := json.Unmarshal([]byte(text), &p); err != nil {

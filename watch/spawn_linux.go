@@ -191,6 +191,10 @@ func (p *Program) failure(run int, err error) service.SpawnFailed {
 		f.Status, f.Text = 126, fmt.Sprintf("%s: its interpreter (the #! line, or the loader) does not exist", p.Path)
 	case errors.Is(err, unix.EACCES):
 		f.Status, f.Text = 126, fmt.Sprintf("%s: not executable: permission denied", p.Path)
+	case errors.Is(err, unix.EAGAIN):
+		f.Text = fmt.Sprintf("%s: no process can be made: there are as many as may be (ulimit -u, or pids.max of the control group)", p.Path)
+	case errors.Is(err, unix.EMFILE):
+		f.Text = fmt.Sprintf("%s: can't be started: the supervisor has as many files open as it may (ulimit -n)", p.Path)
 	case errors.Is(err, unix.ENOEXEC):
 		f.Status, f.Text = 126, fmt.Sprintf("%s: not executable: neither a program for this machine nor a script with a #! line", p.Path)
 	}

@@ -94,6 +94,7 @@ type Result struct {
 // The error says what kept the loop from being made, or broke it; then the
 // service, if it had been started, runs on without a supervisor.
 func Run(c Config) (Result, error) {
+	makeThreads()
 	results, err := superviseAll(c)
 	if err != nil {
 		err = fmt.Errorf("supervise %s: %w", c.Spec.Name, err)

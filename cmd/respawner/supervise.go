@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 
 	"respawner/watch"
@@ -29,6 +30,7 @@ type supervision struct {
 // supervise is the supervisor: it returns when the service has ended. tell
 // gets its first report.
 func supervise(o options, path string, tell func(report)) error {
+	runtime.GOMAXPROCS(1) // in the foreground; in the background procsEnv has told so
 	watch.CatchSignals() // before there is anything that would have to be put away
 	var once sync.Once
 	s := &supervision{o: o, path: path, tell: func(r report) { once.Do(func() { tell(r) }) }}

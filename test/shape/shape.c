@@ -37,6 +37,7 @@ static struct {
 	int linger;          /* late-starter, late-fork: ms until the starter exits */
 	int rate;            /* storm: forks a second */
 	int seconds;         /* and for how long */
+	const char *bound;   /* bomb: the pids.max that it is under */
 } option = {.linger = 1000, .rate = 5000, .seconds = 10};
 
 /* ---- small tools ---- */
@@ -202,6 +203,42 @@ static void storm_life(void)
 	serve("main");
 }
 
+/* explode is a fork bomb that heeds no TERM, with every other process in a
+ * session of its own. It is over after a minute, whatever becomes of the test. */
+static _Noreturn void explode(void)
+{
+	time_t end = time(NULL) + 60;
+	int n = 0;
+
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	while (time(NULL) < end) {
+		switch (fork()) {
+		case -1:
+			sleep_ms(5);
+			break;
+		case 0:
+			if (n++ % 2)
+				setsid();
+		}
+	}
+	_exit(0);
+}
+
+/* on_fuse begins that, unless nothing bounds how many there can be. */
+static void on_fuse(int sig)
+{
+	FILE *f = fopen(option.bound, "re");
+	int max = 0;
+
+	(void)sig;
+	if (!f || fscanf(f, "%d", &max) != 1 || max > 1000)
+		die(option.bound);
+	fclose(f);
+	if (fork() == 0)
+		explode();
+}
+
 /* spawn_helper runs shape-helper in a session of its own; it has been exec'ed
  * when this returns. */
 static void spawn_helper(const char *kind)
@@ -310,6 +347,13 @@ static void clone_parent(void)
 
 static void storm(void) { child(storm_life); }
 
+/* bomb is a daemon that becomes a fork bomb beside itself on USR2. */
+static void bomb(void)
+{
+	signal(SIGUSR2, on_fuse);
+	serve("main");
+}
+
 /* twins are two daemons that nobody can tell apart; a pidfile names the second. */
 static void twins(void)
 {
@@ -364,6 +408,7 @@ static const struct {
 	{"escapees", escapees},
 	{"clone-parent", clone_parent},
 	{"storm", storm},
+	{"bomb", bomb},
 	{"twins", twins},
 	{"helper", helper},
 	{"brief", brief},
@@ -379,6 +424,8 @@ static void read_option(const char *arg)
 		return;
 	if (!strncmp(arg, "pidfile=", 8))
 		option.pidfile = arg + 8;
+	else if (!strncmp(arg, "bound=", 6))
+		option.bound = arg + 6;
 	else if (!strcmp(arg, "empty"))
 		option.empty = 1;
 	else if (!strcmp(arg, "refuse"))
