@@ -63,6 +63,9 @@ func (u *unit) makeServer(s *Supervisor) func() error {
 func (v *server) accept() {
 	for v.hasRoom() {
 		fd, _, err := unix.Accept4(v.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if err == nil && inReserve(fd, clientReserve) {
+			err = errors.Join(unix.EMFILE, unix.Close(fd))
+		}
 		switch {
 		case err == unix.EAGAIN || err == unix.ECONNABORTED:
 			return

@@ -14,16 +14,38 @@ import (
 var errGone = errors.New("no such process")
 
 // openPidfd opens a process (pidfd_open, Linux 5.3). Whose it is, is for the
-// caller to find out.
-func (linux) openPidfd(pid int) (int, error) {
+// caller to find out. It leaves some descriptors to others, but for the dead,
+// whom it is soon closed for.
+func (k linux) openPidfd(pid int) (int, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
-	switch err {
-	case nil:
+	if err == nil && inReserve(fd, pidfdReserve) && !k.isReadable(fd) {
+		err = errors.Join(unix.EMFILE, unix.Close(fd))
+	}
+	switch {
+	case err == nil:
 		return fd, nil
-	case unix.ESRCH:
+	case errors.Is(err, unix.ESRCH):
 		return -1, errGone
 	}
 	return -1, os.NewSyscallError("pidfd_open", err)
+}
+
+// How many descriptors are not for pidfds, of which there are as many as the
+// service has processes, and of those how many are not for clients: /proc is
+// read, a program is started and files are written whatever the others use up.
+const (
+	pidfdReserve  = 64
+	clientReserve = 16
+)
+
+// inReserve tells whether a descriptor is one of the last few that may be open,
+// a quarter where there are not many. The kernel gives out the lowest first.
+func inReserve(fd, reserve int) bool {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return false
+	}
+	return uint64(fd) >= limit.Cur-min(limit.Cur/4, uint64(reserve))
 }
 
 func (linux) getpid() int { return os.Getpid() }

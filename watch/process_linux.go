@@ -24,7 +24,6 @@ type process struct {
 	exit   service.Exit // what the connector said of it
 	dead   bool         // but how it ended is still to be told
 	gone   bool         // dead and reaped before it could be opened
-	warned bool         // that it can't be watched
 	looked bool         // what it runs as a root is known
 
 	identity identity // once it was asked for
@@ -135,9 +134,9 @@ func (s *Supervisor) open(p *process) {
 func (s *Supervisor) haunt(p *process, err error) {
 	s.ghosts = append(s.ghosts, p)
 	p.gone = errors.Is(err, errGone)
-	if !p.gone && !p.warned {
-		p.warned = true
-		p.unit.log.Warn(fmt.Sprintf("pid %d can't be watched for now", p.pid), "error", err)
+	if !p.gone && !s.blind {
+		s.blind = true
+		p.unit.log.Warn(fmt.Sprintf("pid %d, and maybe others, can't be watched for now", p.pid), "error", err)
 	}
 }
 
@@ -170,6 +169,7 @@ func (s *Supervisor) buryGhosts(n int) {
 			}
 		}
 	}
+	s.blind = s.blind && len(s.ghosts) > 0
 }
 
 // died acts on a death that the pidfd told.

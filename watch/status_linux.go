@@ -2,6 +2,7 @@ package watch
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"respawner/watch/control"
@@ -17,7 +18,7 @@ func (s *Supervisor) status(u *unit) *control.Status {
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
 		Follow: spec.Follow.String(), Followed: snap.Followed,
 		Tracking: s.ladder.step.String(), TrackingReason: s.reason(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
-		LastExit: lastExit(snap.LastExit), Message: u.message(snap), Said: u.said, Output: u.config.Output.Name,
+		LastExit: lastExit(snap.LastExit), Message: s.message(u, snap), Said: u.said, Output: u.config.Output.Name,
 	}
 	if !snap.Respawn.IsZero() {
 		out.NextStart = &snap.Respawn
@@ -34,15 +35,15 @@ func (s *Supervisor) status(u *unit) *control.Status {
 }
 
 // message is what a person should know of the service as it is now.
-func (u *unit) message(snap service.Snapshot) string {
-	text := snap.Message
-	if text == "" && snap.Main != 0 {
-		text = u.note
+func (s *Supervisor) message(u *unit, snap service.Snapshot) string {
+	all := []string{snap.Message, u.unclean}
+	if snap.Message == "" && snap.Main != 0 {
+		all[0] = u.note
 	}
-	if text != "" && u.unclean != "" {
-		text += "; "
+	if s.blind {
+		all = append(all, "not all processes can be watched for now: the supervisor has too many files open (ulimit -n)")
 	}
-	return text + u.unclean
+	return strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), "; ")
 }
 
 func (s *Supervisor) process(p service.Proc) control.Process {

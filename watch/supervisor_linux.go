@@ -27,6 +27,7 @@ type Supervisor struct {
 	procs   map[int]*process // all live processes of all services
 	entered int              // how many there ever were
 	ghosts  []*process       // those without a pidfd
+	blind   bool             // some of them live, and that was told
 	kills   []kill           // signals that wait to be sent
 	early   early
 
