@@ -31,7 +31,7 @@ type supervision struct {
 // gets its first report.
 func supervise(o options, path string, tell func(report)) error {
 	runtime.GOMAXPROCS(1) // in the foreground; in the background procsEnv has told so
-	watch.CatchSignals() // before there is anything that would have to be put away
+	watch.CatchSignals()  // before there is anything that would have to be put away
 	var once sync.Once
 	s := &supervision{o: o, path: path, tell: func(r report) { once.Do(func() { tell(r) }) }}
 	err := s.run(s.takeClaim)
@@ -85,7 +85,7 @@ func (s *supervision) takeClaim() (err error) {
 		return errors.Join(s.nothingLeft(), claim.Release(nil))
 	}
 	if err := claim.WritePidfile(s.o.supervisorPidfile(s.o.Name)); err != nil {
-		if s.o.PidDir == s.o.RuntimeDir {
+		if s.o.PidDir == s.o.RuntimeDir && !claim.TakenUp() {
 			return errors.Join(err, claim.Release(nil))
 		}
 		s.log.Warn(s.o.Name+": going on without it", "error", err) // another user's service may have the name
@@ -201,7 +201,10 @@ func (s *supervision) goOn(c *watch.Config) error {
 		c.Resume = &watch.Resume{State: state, Then: s.o.Then}
 	}
 	s.log.Info(fmt.Sprintf("started (pid %d), command: start %s", os.Getpid(), s.o.Name))
-	return s.claim.WriteCommand(thisCommand())
+	if err := s.claim.WriteCommand(thisCommand()); err != nil { // a disk that is full must not keep a service from being ended
+		s.log.Warn(s.o.Name+": if the supervisor is killed, adopt will not know how it was started this time", "error", err)
+	}
+	return nil
 }
 
 func announce(name string, r watch.Report) report {

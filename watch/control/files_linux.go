@@ -40,9 +40,15 @@ func (d *Dir) Command(name string) (Command, error) {
 	return cmd, nil
 }
 
-// WriteState writes down what a successor must know, whole or not at all.
+// WriteState writes down what a successor must know, whole or not at all. Where
+// it can't, what was written before is removed: it is not true any more, and
+// on a full disk its place may be enough.
 func (c *Claim) WriteState(state []byte) error {
-	return c.dir.replace(c.name+".state", state, 0o600)
+	name := c.name + ".state"
+	if c.dir.replace(name, state, 0o600) == nil {
+		return nil
+	}
+	return errors.Join(c.dir.remove(name), c.dir.replace(name, state, 0o600))
 }
 
 // State is what a supervisor that has died wrote down of the service. The error
