@@ -37,7 +37,7 @@ func (s *Supervisor) begin(u *unit) {
 // adoptForest takes up who is left, tells the machine who is not, and has it
 // go on.
 func (s *Supervisor) adoptForest(u *unit) {
-	rec, why := u.restore(s.now())
+	rec, why := u.restore(s.now(), s.uptime())
 	u.said = rec.Said
 	if why != nil {
 		u.log.Warn(u.name+": going by the environment of its processes", "error", why)
@@ -84,8 +84,9 @@ func (s *Supervisor) wantRun(u *unit) {
 
 // restore makes the unit's machine of what was written down, or else of
 // nothing.
-func (u *unit) restore(now time.Time) (record, error) {
+func (u *unit) restore(now time.Time, uptime time.Duration) (record, error) {
 	rec, err := readRecord(u.config.Resume.State, u.recorder.boot)
+	rec.rebase(now, uptime)
 	over := false
 	if err == nil {
 		var m *service.Machine

@@ -14,7 +14,8 @@ import (
 // record is what a supervisor writes down for the one that comes after it.
 type record struct {
 	V       int           `json:"v"`
-	Boot    string        `json:"boot"` // the kernel's boot_id
+	Boot    string        `json:"boot"`            // the kernel's boot_id
+	Clock   time.Duration `json:"clock,omitempty"` // see clockOf
 	Machine service.Saved `json:"machine"`
 	Procs   []identity    `json:"procs"`
 	Said    []string      `json:"said,omitempty"`   // the program's last words
@@ -24,6 +25,27 @@ type record struct {
 // RecordVersion is the version of what a supervisor writes down; another one
 // can't be gone on with.
 const RecordVersion = 1
+
+// clockOf is how far the time of day is ahead of the time since boot. It stays
+// the same as long as nobody sets the clock.
+func clockOf(now time.Time, uptime time.Duration) time.Duration {
+	return time.Duration(now.UnixNano()) - uptime
+}
+
+// clockSlack is by how much clocks may differ without having been set: they are
+// read one after the other, and slowly put right.
+const clockSlack = time.Second
+
+// rebase makes the times in a record such as they would be if it had just been
+// made: by the clock as it is set now, and, unlike what is read, not to be
+// touched when that is set anew (they get a monotonic reading).
+func (r *record) rebase(now time.Time, uptime time.Duration) {
+	set := clockOf(now, uptime) - r.Clock
+	if r.Clock == 0 || set.Abs() < clockSlack {
+		set = 0
+	}
+	r.Machine.Rebase(func(t time.Time) time.Time { return now.Add(t.Add(set).Sub(now)) })
+}
 
 // maxRecorded bounds how many processes a record names, the roots and their
 // nearest first; the others are found below them, or by their environment.
@@ -122,7 +144,7 @@ func (s *Supervisor) writeRecord(u *unit) {
 }
 
 func (s *Supervisor) recordOf(u *unit) record {
-	rec := record{V: RecordVersion, Boot: u.recorder.boot, Machine: u.machine.Save(), Said: u.said, Output: u.config.Output.Name}
+	rec := record{V: RecordVersion, Boot: u.recorder.boot, Clock: clockOf(s.now(), s.uptime()), Machine: u.machine.Save(), Said: u.said, Output: u.config.Output.Name}
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	for _, q := range rec.Machine.Procs {
 		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && s.identify(p) {

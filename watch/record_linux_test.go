@@ -177,3 +177,42 @@ func TestRecordCantBeWritten(t *testing.T) {
 		t.Errorf("told %d times", n)
 	}
 }
+
+// However the clock was set since a record was written, or is set after it was
+// read, what is due in some seconds is due in some seconds.
+func TestRecordOutlivesTheClock(t *testing.T) {
+	var now = time.Now()
+	for name, tt := range map[string]struct {
+		set, since, want time.Duration // how the clock was set, time that passed, and what is left of 5 s
+	}{
+		"at once":     {0, 0, 5 * time.Second},
+		"later":       {0, 2 * time.Second, 3 * time.Second},
+		"too late":    {0, 7 * time.Second, -2 * time.Second},
+		"set forward": {time.Hour, 2 * time.Second, 3 * time.Second},
+		"set back":    {-time.Hour, 2 * time.Second, 3 * time.Second},
+	} {
+		written, up := now.Add(-tt.set-tt.since).Round(0), 1000*time.Second
+		due := written.Add(5 * time.Second)
+		rec := record{Clock: clockOf(written, up), Machine: service.Saved{
+			Since: written, Wounded: written, SettleBy: due, Respawn: due, LastExit: service.LastExit{At: written},
+			Nobody: &service.LastExit{At: written}, Procs: []service.SavedProc{{Born: written}},
+			Deadlines: map[string]time.Time{"respawn": due},
+		}}
+		rec.rebase(now, up+tt.since)
+		m := rec.Machine
+		for _, got := range []time.Time{m.SettleBy, m.Respawn, m.Deadlines["respawn"]} {
+			if got.Sub(now) != tt.want || !strings.Contains(got.String(), " m=") { // a monotonic reading
+				t.Errorf("%s: due in %v, not %v: %v", name, got.Sub(now), tt.want, got)
+			}
+		}
+		for _, got := range []time.Time{m.Since, m.Wounded, m.LastExit.At, m.Nobody.At, m.Procs[0].Born} {
+			if now.Sub(got) != tt.since {
+				t.Errorf("%s: it was %v ago, not %v", name, now.Sub(got), tt.since)
+			}
+		}
+	}
+	var nothing record
+	if nothing.rebase(now, 0); !nothing.Machine.Since.IsZero() {
+		t.Errorf("nothing became %+v", nothing.Machine)
+	}
+}

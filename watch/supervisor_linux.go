@@ -200,7 +200,7 @@ func (s *Supervisor) newUnit(c Config) *unit {
 		journal: newJournal(c.History), recorder: newRecorder(c.State, s.kernel),
 	}
 	if c.Resume != nil && c.Resume.Upgraded {
-		u.readHandover()
+		u.readHandover(s.now(), s.uptime())
 		u.config.Output.Begun = u.handover.Begun
 	}
 	return u

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -120,13 +121,14 @@ func (s *Supervisor) handOver(u *unit) handover {
 // readHandover reads what the earlier binary handed over, and makes the unit's
 // machine of it. If that makes no sense, what runs is gone on with as after the
 // death of a supervisor.
-func (u *unit) readHandover() {
+func (u *unit) readHandover(now time.Time, uptime time.Duration) {
 	err := json.Unmarshal(u.config.Resume.State, &u.handover)
 	if v := u.handover.Record.V; err == nil && v != RecordVersion {
 		err = fmt.Errorf("%w: %d", errOtherMaker, v)
 	}
 	var m *service.Machine
 	if err == nil {
+		u.handover.Record.rebase(now, uptime)
 		m, err = service.Restore(u.config.Spec, u.handover.Record.Machine)
 	}
 	if err != nil {

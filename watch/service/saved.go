@@ -110,6 +110,26 @@ func (s *Saved) saveProc(p *proc, places map[Program]int) {
 	s.Procs = append(s.Procs, q)
 }
 
+// Rebase puts another time in the place of each that is written down, for who
+// reads it by another clock.
+func (s *Saved) Rebase(of func(time.Time) time.Time) {
+	times := []*time.Time{&s.Since, &s.Wounded, &s.SettleBy, &s.Respawn, &s.LastExit.At}
+	if s.Nobody != nil {
+		times = append(times, &s.Nobody.At)
+	}
+	for i := range s.Procs {
+		times = append(times, &s.Procs[i].Born)
+	}
+	for _, t := range times {
+		if !t.IsZero() {
+			*t = of(*t)
+		}
+	}
+	for name, at := range s.Deadlines {
+		s.Deadlines[name] = of(at)
+	}
+}
+
 // Restore makes a machine of what was written down. Its rules are those of
 // spec, which may be others than before. It expects to be told of all that has
 // changed since (Exited, Forked, and Spawned where that was open), and then to
