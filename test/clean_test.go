@@ -89,8 +89,8 @@ func TestCleanWaitsForTheLast(t *testing.T) {
 	leftBehind(t, leftovers["file"], stale)
 	kill(t, st.MainPID, unix.SIGKILL)
 	looks := 0
-	for there := true; ; looks++ {
-		there = exists(stale)
+	for ; ; looks++ {
+		there := exists(stale)
 		if !alive(worker) {
 			break
 		}

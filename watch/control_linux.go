@@ -67,7 +67,7 @@ func (v *server) accept() {
 			err = errors.Join(unix.EMFILE, unix.Close(fd))
 		}
 		switch {
-		case err == unix.EAGAIN || err == unix.ECONNABORTED:
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ECONNABORTED):
 			return
 		case err != nil:
 			v.u.log.Warn("control socket: clients can't be served for now", "error", err)
