@@ -60,6 +60,7 @@ type procfs interface {
 	statOf(pid int) (procStat, error)
 	childrenOf(pid int) []int
 	sessionOf(pid int) (int, error)
+	fileOf(pid int) string
 	programOf(pid int) service.Program
 	environOf(pid int) ([]byte, error)
 	bootID() string

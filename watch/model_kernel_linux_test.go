@@ -306,6 +306,8 @@ func (m *model) sessionOf(pid int) (int, error) {
 	return 0, unix.ESRCH
 }
 
+func (m *model) fileOf(pid int) string { return m.programOf(pid).File }
+
 func (m *model) programOf(pid int) (p service.Program) {
 	m.enter("exe", pid)
 	if t := m.tasks[pid]; t != nil && !t.dead {

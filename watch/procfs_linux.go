@@ -107,11 +107,18 @@ func pidsIn(dir string) (pids []int, err error) {
 	}
 }
 
-// programOf is what a process runs; parts that can't be read stay empty.
-func (linux) programOf(pid int) service.Program {
+// fileOf is the executable that a process runs; "" if it can't be read.
+func (linux) fileOf(pid int) string {
 	file, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return strings.TrimSuffix(file, " (deleted)")
+}
+
+// programOf is what a process runs; parts that can't be read stay empty. The
+// arguments are in the memory of the process, and a fork locks that: who forks
+// without end keeps the reader waiting.
+func (k linux) programOf(pid int) service.Program {
 	args, _ := readUpTo(fmt.Sprintf("/proc/%d/cmdline", pid), 4096)
-	return service.Program{File: strings.TrimSuffix(file, " (deleted)"), Args: string(args)}
+	return service.Program{File: k.fileOf(pid), Args: string(args)}
 }
 
 // programFrom is what programOf would tell of a process that was just started

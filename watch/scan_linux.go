@@ -122,8 +122,8 @@ func (s *Supervisor) lookAt(p *process) {
 		return
 	}
 	p.looked = true
-	if program := s.programOf(p.pid); program.File != "" && program.File != p.unit.machine.Program(p.pid).File {
-		s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
+	if file := s.fileOf(p.pid); file != "" && file != p.unit.machine.Program(p.pid).File {
+		s.ranProgram(p)
 	}
 }
 
