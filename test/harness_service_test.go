@@ -59,6 +59,7 @@ type status struct {
 	Restarts      int        `json:"restarts"`
 	RespawnLimit  int        `json:"respawn_limit"`
 	NextStart     *time.Time `json:"next_start"`
+	KillAt        *time.Time `json:"kill_at"`
 	PIDs          []int      `json:"pids"`
 	Processes     []member   `json:"processes"`
 	Follow        string     `json:"follow"`
@@ -69,6 +70,7 @@ type status struct {
 	Resyncs       int        `json:"resyncs"`
 	LastExit      *exit      `json:"last_exit"`
 	Message       string     `json:"message"`
+	Stuck         string     `json:"stuck"`
 	Said          []string   `json:"said"`
 }
 

@@ -174,14 +174,15 @@ func (v *server) touch(p *peer) {
 	v.s.check(v.s.timers.Set(deadline{peer: p}, p.asked.Add(peerPatience)))
 }
 
-// ready goes on with a peer: first what it is owed, then what it asks.
+// ready goes on with a peer: first what it is owed, then what it asks. Who has
+// hung up was not answered in time, and has given up what it asked for.
 func (p *peer) ready(events uint32) {
-	if err := p.flush(); err != nil {
+	if err := p.flush(); err != nil || events&unix.EPOLLHUP != 0 {
 		p.server.drop(p)
 		return
 	}
 	err := p.serve() // what had to wait for that
-	if err == nil && len(p.out) == 0 && events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+	if err == nil && len(p.out) == 0 && events&(unix.EPOLLIN|unix.EPOLLERR) != 0 {
 		err = p.read()
 	}
 	if err != nil {

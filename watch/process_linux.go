@@ -17,14 +17,15 @@ import (
 
 // process is a live process of a service.
 type process struct {
-	pid    int
-	unit   *unit
-	pidfd  int          // -1: none (yet)
-	slot   *slot        // nil: not in the loop
-	exit   service.Exit // what the connector said of it
-	dead   bool         // but how it ended is still to be told
-	gone   bool         // dead and reaped before it could be opened
-	looked bool         // what it runs as a root is known
+	pid     int
+	unit    *unit
+	pidfd   int          // -1: none (yet)
+	slot    *slot        // nil: not in the loop
+	exit    service.Exit // what the connector said of it
+	dead    bool         // but how it ended is still to be told
+	gone    bool         // dead and reaped before it could be opened
+	looked  bool         // what it runs as a root is known
+	refused error        // why it could not be signalled
 
 	identity identity // once it was asked for
 

@@ -18,7 +18,7 @@ func (s *Supervisor) status(u *unit) *control.Status {
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
 		Follow: spec.Follow.String(), Followed: snap.Followed,
 		Tracking: s.ladder.step.String(), TrackingReason: s.reason(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
-		LastExit: lastExit(snap.LastExit), Message: s.message(u, snap), Said: u.said, Output: u.config.Output.Name,
+		LastExit: lastExit(snap.LastExit), Message: s.message(u, snap), Stuck: s.whyStuck(u), Said: u.said, Output: u.config.Output.Name,
 	}
 	if !snap.Respawn.IsZero() {
 		out.NextStart = &snap.Respawn

@@ -52,6 +52,10 @@ func (s *Supervisor) do(u *unit, e service.Effect) {
 	case service.Disarm:
 		s.check(s.timers.Clear(deadline{unit: u, timer: e.Timer}))
 	case service.Note:
+		if e.What == service.NoteStuck {
+			e.Text = s.whyStuck(u)
+			u.log.Warn(u.name + ": " + e.Text)
+		}
 		s.heedWords(u, e.What)
 		if u.heeds(e.What) {
 			s.note(u, noteOf(e))
@@ -94,8 +98,8 @@ func (s *Supervisor) signal(n int) {
 			s.kills = append(s.kills, k) // never by the bare pid
 			continue
 		}
-		if err := s.sendKill(k); err != nil {
-			k.p.unit.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.pid), "error", err)
+		if k.p.refused = s.sendKill(k); k.p.refused != nil {
+			k.p.unit.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.pid), "error", k.p.refused)
 		}
 	}
 }
@@ -105,7 +109,10 @@ func (s *Supervisor) sendKill(k kill) error {
 	if k.hard {
 		return s.sendSignal(k.p.pidfd, unix.SIGKILL)
 	}
-	return errors.Join(s.sendSignal(k.p.pidfd, unix.SIGTERM), s.sendSignal(k.p.pidfd, unix.SIGCONT))
+	if err := s.sendSignal(k.p.pidfd, unix.SIGTERM); err != nil {
+		return err
+	}
+	return s.sendSignal(k.p.pidfd, unix.SIGCONT)
 }
 
 // spawned takes the outcome of a start from the spawner, and then the events

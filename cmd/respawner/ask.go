@@ -51,6 +51,9 @@ func reset(o options) error {
 func (o options) ask(r control.Request, said func(*control.Status) string) error {
 	return o.each(supervised, func(ctx context.Context, dir *control.Dir, name string) result {
 		out := result{err: errNotRunning}
+		if dir != nil && r.Op == control.OpRestart {
+			defer (&progress{}).watch(ctx, dir, name)()
+		}
 		if dir != nil {
 			out.status, out.presence, out.err = dir.Ask(ctx, name, r)
 		}

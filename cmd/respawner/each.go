@@ -151,8 +151,7 @@ func lookAt(dir *control.Dir, name string) result {
 	}
 	s, presence, err := dir.Status(name)
 	if err != nil {
-		out.status.State, out.status.Message = "unknown", err.Error()
-		return result{status: out.status, presence: presence, err: err}
+		return result{status: unanswered(dir, name, err), presence: presence, err: err}
 	}
 	if presence == control.Stale {
 		s = orphaned(dir, name)

@@ -7,6 +7,18 @@ import (
 	"respawner/watch/control"
 )
 
+// unanswered is the status of a service whose supervisor could not be asked:
+// who lives of those that it wrote down, if that can be read.
+func unanswered(dir *control.Dir, name string, err error) *control.Status {
+	s := unknown(name, err)
+	if state, err := dir.State(name); err == nil {
+		if left, err := watch.Left(state); err == nil {
+			s.MainPID, s.PIDs, s.Output = left.Main, left.PIDs, left.Output
+		}
+	}
+	return s
+}
+
 // orphaned is the status of a service whose supervisor has died.
 func orphaned(dir *control.Dir, name string) *control.Status {
 	s := control.Unsupervised(name)

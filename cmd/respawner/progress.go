@@ -20,11 +20,11 @@ type progress struct {
 	done  chan struct{}
 
 	mu    sync.Mutex
-	left  map[string]*control.Status // nil: nobody is looking
+	left  map[string]*control.Status // nil: no terminal, and no line
 	shown bool
 }
 
-// newProgress is a line that shows nothing unless somebody is looking.
+// newProgress is a line that shows nothing but on a terminal.
 func newProgress() *progress {
 	p := &progress{begun: time.Now(), done: make(chan struct{})}
 	if isTerminal(os.Stdout) && isTerminal(os.Stderr) {
@@ -48,29 +48,21 @@ func (p *progress) tick() {
 	}
 }
 
+// progressDelay is how long a stop takes before anything is said of it.
+const progressDelay = time.Second
+
 // watch keeps an eye on a service, woken by its events, until the function that
 // it returns is called. What can't be seen is only not shown.
 func (p *progress) watch(ctx context.Context, dir *control.Dir, name string) (forget func()) {
-	if p.left == nil {
-		return func() {}
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		_, _ = dir.Events(ctx, name, func(s *control.Status) error {
-			p.set(name, s)
-			return nil
-		}, func(ev control.Event) error {
-			if ev.What != "exited" && ev.What != "stopping" && ev.What != "killing" {
-				return nil
-			}
-			s, _, err := dir.Status(name)
-			if err == nil {
-				p.set(name, s)
-			}
-			return err
-		})
+		select {
+		case <-time.After(progressDelay):
+			p.follow(ctx, dir, name)
+		case <-ctx.Done():
+		}
 	}()
 	return func() {
 		cancel()
@@ -82,7 +74,40 @@ func (p *progress) watch(ctx context.Context, dir *control.Dir, name string) (fo
 	}
 }
 
+func (p *progress) follow(ctx context.Context, dir *control.Dir, name string) {
+	_, _ = dir.Events(ctx, name, func(s *control.Status) error {
+		p.tellStuck(name, s.Stuck)
+		p.set(name, s)
+		return nil
+	}, func(ev control.Event) error {
+		if ev.What == "stuck" {
+			p.tellStuck(name, ev.Text)
+		}
+		if p.left == nil || ev.What != "exited" && ev.What != "stopping" && ev.What != "killing" {
+			return nil
+		}
+		s, _, err := dir.Status(name)
+		if err == nil {
+			p.set(name, s)
+		}
+		return err
+	})
+}
+
+// tellStuck says what keeps processes from ending, on a terminal or not: it may
+// take for ever.
+func (p *progress) tellStuck(name, why string) {
+	if why == "" {
+		return
+	}
+	p.erase()
+	complain(fmt.Errorf("%s is still being stopped: %s", name, why))
+}
+
 func (p *progress) set(name string, s *control.Status) {
+	if p.left == nil {
+		return
+	}
 	p.mu.Lock()
 	p.left[name] = s
 	p.mu.Unlock()
@@ -94,7 +119,7 @@ func (p *progress) draw() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if len(p.left) == 0 || now.Sub(p.begun) < time.Second {
+	if len(p.left) == 0 || now.Sub(p.begun) < progressDelay {
 		return
 	}
 	p.shown = true

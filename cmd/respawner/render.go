@@ -27,6 +27,8 @@ func render(w io.Writer, d display, s control.Status, now time.Time, cmdline fun
 		verdict = "is running"
 	case stateOrphaned:
 		verdict = "is running, but nobody supervises it"
+	case stateUnknown:
+		verdict = "is in an unknown state"
 	}
 	// Of these lines each word matters: a terminal may wrap them.
 	facing := display{colour: d.colour}
@@ -69,6 +71,7 @@ func facts(s control.Status, now time.Time) []fact {
 	all := []fact{
 		{"state", describeState(s, now), stateStyle(s.State)},
 		{"message", s.Message, bold},
+		{"still there", s.Stuck, bold},
 	}
 	name := "it said"
 	for _, words := range s.Said {

@@ -14,12 +14,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -38,6 +40,9 @@ static struct {
 	int rate;            /* storm: forks a second */
 	int seconds;         /* and for how long */
 	const char *bound;   /* bomb: the pids.max that it is under */
+	int count;           /* brief-children: how many */
+	int want;            /* victim: its pid */
+	int uid;             /* changes-uid: to whom */
 } option = {.linger = 1000, .rate = 5000, .seconds = 10};
 
 /* ---- small tools ---- */
@@ -239,6 +244,53 @@ static void on_fuse(int sig)
 		explode();
 }
 
+/* eat takes all the memory it can get, or 1 GiB. */
+static void eat(int sig)
+{
+	(void)sig;
+	for (int i = 0; i < 1024; i++) {
+		char *p = malloc(1 << 20);
+
+		if (!p)
+			die("malloc");
+		memset(p, 1, 1 << 20);
+	}
+}
+
+/* spin forks without a pause. It is over after a minute, whatever becomes of the
+ * test. */
+static _Noreturn void spin(void)
+{
+	time_t end = time(NULL) + 60;
+
+	while (time(NULL) < end)
+		fork();
+	_exit(0);
+}
+
+/* brief_children forks many children that end at once and leave no zombie. */
+static void brief_children_now(int sig)
+{
+	(void)sig;
+	signal(SIGCHLD, SIG_IGN);
+	for (int i = 0; i < option.count; i++)
+		if (fork() == 0) {
+			note("brief");
+			_exit(0);
+		}
+	sleep_ms(100);
+	note("done");
+}
+
+/* on_any writes down which signal it was. */
+static void on_any(int sig)
+{
+	char who[32];
+
+	snprintf(who, sizeof who, "signal%d", sig);
+	note(who);
+}
+
 /* spawn_helper runs shape-helper in a session of its own; it has been exec'ed
  * when this returns. */
 static void spawn_helper(const char *kind)
@@ -267,6 +319,118 @@ static void stubborn(void)
 {
 	signal(SIGTERM, SIG_IGN);
 	stand("main");
+}
+
+/* slow ends when it was asked to by TERM, and then got USR1. */
+static void on_slow_term(int sig)
+{
+	(void)sig;
+	signal(SIGUSR1, on_term);
+	note("asked");
+}
+
+static void slow(void)
+{
+	signal(SIGTERM, on_slow_term);
+	stand("main");
+}
+
+static void hog(void)
+{
+	signal(SIGUSR1, eat);
+	serve("main");
+}
+
+/* spinner is main, and a fork bomb below it. */
+static void spinner(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	if (fork() == 0)
+		spin();
+	stand("main");
+}
+
+static void brief_children(void)
+{
+	signal(SIGUSR1, brief_children_now);
+	serve("main");
+}
+
+/* subreaper has its orphans come home to itself. */
+static void subreaper(void)
+{
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
+		die("prctl");
+	signal(SIGCHLD, SIG_IGN);
+	for (int i = 0; i < 3; i++)
+		child(escaping_life);
+	serve("main");
+}
+
+static void become(int uid)
+{
+	if (setresuid(uid, uid, uid) == -1)
+		die("setresuid");
+}
+
+/* changes_uid drops its privileges, with a child from before and one after. */
+static void changes_uid(void)
+{
+	child(ignoring_life);
+	become(option.uid);
+	child(ignoring_life);
+	serve("main");
+}
+
+/* setuid_root is of use with the setuid bit: then nobody else can end it. */
+static void setuid_root(void)
+{
+	become(0);
+	serve("root");
+}
+
+/* churn forks children that live for up to 0.1 s, at a rate, without end; every
+ * tenth heeds no TERM. */
+static void churn(void)
+{
+	struct sigaction term = {.sa_handler = on_term};
+
+	alarm(300);
+	signal(SIGCHLD, SIG_IGN);
+	sigaction(SIGTERM, &term, NULL);
+	note("main");
+	for (int n = 0;; n++) {
+		if (fork() == 0) {
+			signal(SIGTERM, n % 10 ? SIG_DFL : SIG_IGN);
+			sleep_ms(n * 7919 % 100);
+			_exit(0);
+		}
+		usleep(1000000 / option.rate);
+	}
+}
+
+/* victim has nothing to do with anybody, and writes down each signal that it
+ * gets. With pid= it is another process, of that pid, which needs root. */
+static void victim(void)
+{
+	pid_t want = option.want;
+	struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&want, .set_tid_size = 1};
+	long pid = want ? syscall(SYS_clone3, &args, sizeof args) : 0;
+	int null = open("/dev/null", O_RDWR);
+
+	if (pid == -1)
+		die("clone3");
+	if (pid > 0)
+		return;
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, on_any); /* but KILL and STOP */
+	alarm(300);
+	note("victim");
+	for (;;)
+		pause();
 }
 
 static void single_fork(void) { child(daemon_life); }
@@ -410,6 +574,15 @@ static const struct {
 	{"storm", storm},
 	{"bomb", bomb},
 	{"twins", twins},
+	{"slow", slow},
+	{"hog", hog},
+	{"spinner", spinner},
+	{"brief-children", brief_children},
+	{"subreaper", subreaper},
+	{"changes-uid", changes_uid},
+	{"setuid-root", setuid_root},
+	{"churn", churn},
+	{"victim", victim},
 	{"helper", helper},
 	{"brief", brief},
 };
@@ -420,6 +593,9 @@ static void read_option(const char *arg)
 	    sscanf(arg, "exit=%d", &option.code) == 1 ||
 	    sscanf(arg, "linger=%d", &option.linger) == 1 ||
 	    sscanf(arg, "rate=%d", &option.rate) == 1 ||
+	    sscanf(arg, "count=%d", &option.count) == 1 ||
+	    sscanf(arg, "uid=%d", &option.uid) == 1 ||
+	    sscanf(arg, "pid=%d", &option.want) == 1 ||
 	    sscanf(arg, "seconds=%d", &option.seconds) == 1)
 		return;
 	if (!strncmp(arg, "pidfile=", 8))
@@ -455,7 +631,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
 		if (strcmp(argv[1], shapes[i].name))
 			continue;
-		if (shapes[i].run != helper && shapes[i].run != brief)
+		if (shapes[i].run != helper && shapes[i].run != brief && shapes[i].run != victim)
 			begin();
 		shapes[i].run();
 		return 0;

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,11 +49,22 @@ func (d *Dir) Status(name string) (*Status, Presence, error) {
 	return d.readLast(name), presence, nil
 }
 
+// ifItHangs says what can be done about a supervisor that does not answer.
 func ifItHangs(pid int) string {
-	if pid == 0 {
+	switch {
+	case pid == 0:
 		return ", if it lives at all"
+	case isStopped(pid):
+		return fmt.Sprintf(": pid %d was stopped (SIGSTOP); kill -CONT %d has it go on", pid, pid)
 	}
 	return fmt.Sprintf(": its pid is %d; kill -TERM it if it hangs", pid)
+}
+
+// isStopped tells whether a process was stopped by a signal or a debugger.
+func isStopped(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, _ := strings.Cut(string(stat), ") ") // a name may have one as well, but then it is only not told
+	return err == nil && strings.HasPrefix(strings.ToLower(state), "t ")
 }
 
 // orphaned is all that can be said of a service whose supervisor was killed.

@@ -33,6 +33,10 @@ type Status struct {
 	// there, are killed; only while the service is being ended.
 	KillAt *time.Time `json:"kill_at,omitempty"`
 
+	// Stuck says in words who is still there though all were killed, and why;
+	// empty while there is nobody.
+	Stuck string `json:"stuck,omitempty"`
+
 	// PIDs are all live processes of the service, ascending.
 	PIDs []int `json:"pids"`
 
@@ -100,7 +104,7 @@ type Exit struct {
 
 // Event is something that came about in a service. What it can be: started,
 // followed, forked, execed, exited, main, running, crashed, backoff,
-// restarting, stopping, killing, stopped, failed (see package service);
+// restarting, stopping, killing, stuck, stopped, failed (see package service);
 // signalled, reset, resynced, tracking, adopted, upgraded.
 type Event struct {
 	// Seq counts a service's events; it goes on where an earlier supervisor

@@ -134,15 +134,36 @@ func (m *Machine) newRoots(ev Event) []*proc {
 	return slices.DeleteFunc(roots, func(p *proc) bool { return p.termed || !p.isRoot() })
 }
 
-// killAll ends the patience with all that is left.
-func (m *Machine) killAll() {
+// endPatience is called when the time of those who were asked to end is over.
+// If we have slept through that, they may have slept as well (a container that
+// was paused): they get their time again, once.
+func (m *Machine) endPatience(now time.Time) {
+	if m.late < Overslept || m.spared {
+		m.killAll(now)
+		return
+	}
+	m.spared = true
+	m.log("%s: held up for %v, so they have %v more to end", m.spec.Name, m.late.Round(time.Millisecond), m.patience())
+	m.arm(TimerKill, now.Add(m.patience()))
+}
+
+// killAll kills all that is left.
+func (m *Machine) killAll(now time.Time) {
 	all := m.forest.all()
 	m.hard = true
+	m.arm(TimerStuck, now.Add(StuckTime))
 	m.do(Note{What: NoteKilling, Text: pids(all)})
 	m.warn("%s: pid %s still there, though asked to end: killing", m.spec.Name, pids(all))
 	for _, p := range all {
 		m.do(Kill{p.pid, true})
 	}
+}
+
+// outlived tells of who is still there though all were killed. There is
+// nothing more to be done but to wait.
+func (m *Machine) outlived() {
+	m.stuck = true
+	m.do(Note{What: NoteStuck, Text: pids(m.forest.all())})
 }
 
 // empty tells whether nobody is left, nor about to be born by a start.
@@ -151,7 +172,9 @@ func (m *Machine) empty() bool { return m.forest.len() == 0 && !m.spawning }
 func dueEnding(m *Machine, now time.Time, ev Event) {
 	switch ev.(Due).Timer {
 	case TimerKill:
-		m.killAll()
+		m.endPatience(now)
+	case TimerStuck:
+		m.outlived()
 	case TimerRespawn:
 		m.respawn = time.Time{}
 		if m.empty() {
@@ -163,7 +186,8 @@ func dueEnding(m *Machine, now time.Time, ev Event) {
 // ended is reached when nobody is left.
 func (m *Machine) ended(now time.Time) {
 	m.disarm(TimerKill)
-	m.asked, m.hard = false, false // who is found late has his own time
+	m.disarm(TimerStuck)
+	m.asked, m.hard, m.stuck, m.spared = false, false, false, false // who is found late has his own time
 	switch {
 	case m.state == Stopping:
 		m.conclude(now)

@@ -106,10 +106,12 @@ const (
 	TimerRespawn
 	// TimerKill ends the patience with processes that were asked to end.
 	TimerKill
+	// TimerStuck ends the patience with those that were killed.
+	TimerStuck
 	timers
 )
 
-func (t Timer) String() string { return [...]string{"settle", "respawn", "kill"}[t] }
+func (t Timer) String() string { return [...]string{"settle", "respawn", "kill", "stuck"}[t] }
 
 // What names what a Note tells of.
 type What string
@@ -128,6 +130,7 @@ const (
 	NoteRestarting What = "restarting" // somebody asked for it
 	NoteStopping   What = "stopping"   // Text: why
 	NoteKilling    What = "killing"    // patience is over; Text: the pids
+	NoteStuck      What = "stuck"      // still there, though killed; Text: the pids
 	NoteStopped    What = "stopped"    // Text: how
 	NoteFailed     What = "failed"     // given up; Text: why
 )

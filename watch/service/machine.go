@@ -44,11 +44,14 @@ type Machine struct {
 	wounded  time.Time // when a root's real server was killed
 
 	deadlines [timers]time.Time // those that are set, for a restored machine to set again
+	late      time.Duration     // by how much the last one that was due was missed
 
 	settleBy time.Time // when a start is over, whatever comes and goes
 	nobody   *death    // the starter has left nobody that is known; the pidfile may name somebody
 	respawn  time.Time // when the next start is due; zero once it is
 	hard     bool      // patience is over: KILL
+	stuck    bool      // and some have outlived it
+	spared   bool      // patience was prolonged
 	asked    bool      // somebody was asked to end: patience has begun
 
 	verdict  verdict // what Stopping leads to
@@ -115,6 +118,7 @@ func ignore(*Machine, time.Time, Event) {}
 func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	m.effects = m.effects[:0]
 	if due, ok := ev.(Due); ok {
+		m.late = now.Sub(m.deadlines[due.Timer])
 		m.deadlines[due.Timer] = time.Time{}
 	}
 	if ev, ok := m.note(now, ev); ok {

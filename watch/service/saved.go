@@ -24,6 +24,8 @@ type Saved struct {
 	Nobody    *LastExit            `json:"nobody,omitempty"`
 	Respawn   time.Time            `json:"respawn,omitzero"`
 	Hard      bool                 `json:"hard,omitempty"`
+	Stuck     bool                 `json:"stuck,omitempty"`
+	Spared    bool                 `json:"spared,omitempty"`
 	Asked     bool                 `json:"asked,omitempty"`
 	Again     bool                 `json:"again,omitempty"`
 	Failed    bool                 `json:"failed,omitempty"`
@@ -63,7 +65,7 @@ var ErrSaved = errors.New("no state of a service")
 func (m *Machine) Save() Saved {
 	s := Saved{
 		State: m.state, Since: m.since, Run: m.run, Spawning: m.spawning, Named: m.named, Followed: m.followed,
-		Daemon: m.daemon, Wounded: m.wounded, SettleBy: m.settleBy, Respawn: m.respawn, Hard: m.hard, Asked: m.asked,
+		Daemon: m.daemon, Wounded: m.wounded, SettleBy: m.settleBy, Respawn: m.respawn, Hard: m.hard, Stuck: m.stuck, Spared: m.spared, Asked: m.asked,
 		Again: m.again, Failed: m.verdict.failed, Status: m.verdict.status, Text: m.verdict.text, Restarts: m.restarts,
 		LastExit: m.lastExit, Message: m.message, Programs: []Program{m.program},
 		Deadlines: map[string]time.Time{},
@@ -137,7 +139,7 @@ func (s *Saved) Rebase(of func(time.Time) time.Time) {
 func Restore(spec Spec, s Saved) (*Machine, error) {
 	m := &Machine{
 		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, restored: s.Run, named: s.Named, followed: s.Followed,
-		daemon: s.Daemon, wounded: s.Wounded, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, asked: s.Asked,
+		daemon: s.Daemon, wounded: s.Wounded, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, stuck: s.Stuck, spared: s.Spared, asked: s.Asked,
 		again: s.Again, verdict: verdict{s.Failed, s.Status, s.Text}, restarts: s.Restarts,
 		lastExit: s.LastExit, message: s.Message,
 	}

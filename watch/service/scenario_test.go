@@ -17,8 +17,8 @@ var update = flag.Bool("update", false, "write what is seen into testdata and do
 
 // TestScenarios plays the stories in testdata. A line is a comment (#), the
 // spec, or an event; the indented lines below it are what the machine is to
-// answer. "wait D" lets time pass and deadlines fall due; "show" shows what
-// status tells beside the processes.
+// answer. "wait D" lets time pass and deadlines fall due, "sleep D" has them
+// told late; "show" shows what status tells beside the processes.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -88,6 +88,8 @@ func (p *player) line(words []string) {
 		p.wait(p.duration(words[1]))
 	case "show":
 		p.show()
+	case "sleep":
+		p.sleep(p.duration(words[1]))
 	default:
 		p.tell(p.event(words))
 	}
@@ -280,6 +282,18 @@ func (p *player) effect(e Effect) {
 		text = fmt.Sprintf("done %d: %s", e.Status, e.Text)
 	}
 	fmt.Fprintf(&p.out, "  %s\n", text)
+}
+
+// sleep lets time pass while the supervisor is held up: what falls due is told
+// only afterwards.
+func (p *player) sleep(d time.Duration) {
+	p.now = p.now.Add(d)
+	for t, due := range p.timers {
+		if due.Before(p.now) {
+			p.timers[t] = p.now
+		}
+	}
+	p.wait(0)
 }
 
 // wait lets time pass; each deadline falls due at its time, the earliest first.

@@ -29,6 +29,7 @@ type Snapshot struct {
 	Main     int       // pid of the main process, 0 for none
 	Restarts int
 	Respawn  time.Time // when the next start is due; zero but in Backoff
+	Stuck    bool      // some are still there though all were killed
 	Kill     time.Time // when patience with who was asked to end is over; zero while nobody is waited for
 	Followed bool      // the program did put itself into the background
 	LastExit LastExit
@@ -63,7 +64,7 @@ func (r Role) String() string { return [...]string{"", "main", "root", "stray"}[
 func (m *Machine) Snapshot() Snapshot {
 	s := Snapshot{
 		State: m.state, Since: m.since, Restarts: m.restarts, Followed: m.followed,
-		LastExit: m.lastExit, Message: m.message, Kill: m.deadlines[TimerKill],
+		LastExit: m.lastExit, Message: m.message, Kill: m.deadlines[TimerKill], Stuck: m.stuck,
 	}
 	if m.main != nil {
 		s.Main = m.main.pid

@@ -37,6 +37,13 @@ const (
 	// their service has crashed and its restart is due sooner.
 	ClearTime = time.Second
 
+	// Overslept is how late a deadline is acted on when the supervisor itself was
+	// held up.
+	Overslept = time.Second
+
+	// StuckTime is how long after KILL it is time to tell who is still there.
+	StuckTime = 2 * time.Second
+
 	// Wound is how soon a helper leaves after the process it looked after was
 	// killed, if it leaves because of that.
 	Wound = time.Second
