@@ -1,0 +1,158 @@
+//go:build linux
+
+package test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// victims are processes that are nobody's service, and write down what signals
+// they get.
+type victims struct {
+	t    *testing.T
+	heed textFile
+	pids []int
+}
+
+func newVictims(t *testing.T) *victims {
+	t.Helper()
+	needShape(t)
+	v := &victims{t: t, heed: textFile{t, tempDir(t) + "/victims"}}
+	t.Cleanup(func() {
+		for _, pid := range v.pids {
+			if alive(pid) {
+				kill(t, pid, unix.SIGKILL)
+			}
+		}
+		reapOrphans()
+	})
+	return v
+}
+
+// take makes a victim with a pid that somebody else has had, unless there is a
+// third who has it by now.
+func (v *victims) take(pid int) {
+	v.t.Helper()
+	r := shell(v.t, shape, "victim", v.heed.path, fmt.Sprintf("pid=%d", pid))
+	switch {
+	case r.code == 0:
+		v.pids = append(v.pids, pid)
+		v.heed.waitFor(fmt.Sprintf(`^victim %d$`, pid), 1)
+	case !alive(pid):
+		v.t.Fatalf("victim %d: %v", pid, r)
+	}
+}
+
+// add makes a victim with whatever pid comes next.
+func (v *victims) add() {
+	v.t.Helper()
+	one := launch(v.t, command(v.t, shape, "victim", v.heed.path))
+	v.pids = append(v.pids, one.pid())
+	v.heed.waitFor(`^victim \d+$`, len(v.pids))
+}
+
+// unharmed asserts that they have felt nothing.
+func (v *victims) unharmed() {
+	v.t.Helper()
+	if n := v.heed.count(`^signal`); n != 0 {
+		v.t.Errorf("%d signals have reached strangers:\n%s", n, v.heed.text())
+	}
+	for _, pid := range v.pids {
+		if !alive(pid) {
+			v.t.Errorf("stranger %d was killed", pid)
+		}
+	}
+}
+
+// Processes of the service are born, die, and their pids are given to others
+// before the supervisor has so much as looked: none of the others is taken for
+// one of the service, and no signal reaches any.
+func TestPidsGoToStrangers(t *testing.T) {
+	needRoot(t) // to choose a pid
+	for _, step := range steps(t) {
+		if step == "pidfile" {
+			continue
+		}
+		for _, squeezed := range []bool{false, true} {
+			if squeezed && step == "scan" {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/overflow=%v", step, squeezed), func(t *testing.T) {
+				t.Parallel()
+				s := newShape(t, "brief-children", "count=12")
+				v := newVictims(t)
+				s.track(step)
+				st := s.start("-t", "0")
+				if squeezed {
+					onConnector(t, st.SupervisorPID, squeeze)
+				}
+				kill(t, st.SupervisorPID, unix.SIGSTOP)
+				kill(t, st.MainPID, unix.SIGUSR1)
+				s.truth("done", 1)
+				for n := range 12 {
+					v.take(s.truth("brief", n+1))
+				}
+				if len(v.pids) < 4 {
+					t.Fatalf("only %d pids could be had", len(v.pids))
+				}
+				kill(t, st.SupervisorPID, unix.SIGCONT)
+				if r := s.tellAll("signal", "WINCH", "--all"); r.code != 0 {
+					t.Errorf("signal: %v", r)
+				}
+				if now := s.mustRun(); !slices.Equal(now.PIDs, []int{st.MainPID}) || now.Restarts != 0 {
+					t.Errorf("now %+v", now)
+				}
+				s.crash(st.MainPID)
+				s.quietStop()
+				s.mustNotRun("stopped")
+				v.unharmed()
+			})
+		}
+	}
+}
+
+// In a pid namespace of 400 pids each comes round several times a second: after
+// the first time round the kernel leaves out those below 300.
+func TestTinyPidSpace(t *testing.T) {
+	needShape(t)
+	needRoot(t)
+	if slices.Compare(release(t), []int{6, 14}) < 0 {
+		skip(t, "pid_max is of a pid namespace since Linux 6.14")
+	}
+	t.Parallel()
+	tiny := unshare("--pid", "--fork", "--mount-proc", "sh", "-c", `echo 400 >/proc/sys/kernel/pid_max && exec "$0" "$@"`)
+	inside(t, "a tiny pid space", tiny, "TestPidsComeRound", envSteps+"=scan,pidfile")
+}
+
+// Run by TestTinyPidSpace.
+func TestPidsComeRound(t *testing.T) {
+	if !insideOf("a tiny pid space") {
+		t.Skip("for TestTinyPidSpace")
+	}
+	s := newShape(t, "churn", "rate=200")
+	v := newVictims(t)
+	st := s.start("-t", "0", "--stop-timeout", "0.5")
+	for range 5 {
+		for range 3 {
+			v.add()
+		}
+		st = s.crash(st.MainPID)
+	}
+	s.quietStop()
+	s.mustNotRun("stopped")
+	v.unharmed()
+	s.starts(6)
+	var left []process
+	for _, p := range belonging(t) {
+		if !slices.Contains(v.pids, p.pid) {
+			left = append(left, p)
+		}
+	}
+	if len(left) > 0 {
+		t.Errorf("stop has left:\n%s", list(left))
+	}
+}
