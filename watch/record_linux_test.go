@@ -150,7 +150,7 @@ func FuzzHandover(f *testing.F) {
 	f.Fuzz(func(t *testing.T, state []byte) {
 		u := &unit{name: "x", log: slog.New(slog.DiscardHandler)}
 		u.config.Resume = &Resume{State: state, Upgraded: true}
-		u.readHandover()
+		u.readHandover(time.Unix(2, 0), time.Hour)
 		switch r := u.config.Resume; {
 		case u.machine == nil && (r.Upgraded || r.State != nil || r.Then != ThenGoOn):
 			t.Errorf("%q: refused, and %+v", state, r)

@@ -195,7 +195,6 @@ func (m *Machine) restoreProcs(s Saved) error {
 // nothing was found, is made again, if it is still wanted; one that has come of
 // what was told since is being made.
 func resume(m *Machine, now time.Time, _ Event) {
-	m.mindClock(now)
 	for t, at := range m.deadlines {
 		if !at.IsZero() {
 			m.do(Arm{Timer(t), at})
@@ -209,27 +208,6 @@ func resume(m *Machine, now time.Time, _ Event) {
 		m.spawning = false
 		endRest(m, now, nil)
 	}
-}
-
-// mindClock sees to it that nothing is later than it could be: the clock may
-// have been set back since that was written down.
-func (m *Machine) mindClock(now time.Time) {
-	longest := [timers]time.Duration{ForkWait, m.spec.RespawnDelay, max(m.spec.StopTimeout, ClearTime)}
-	for t, at := range m.deadlines {
-		m.deadlines[t] = notAfter(at, now.Add(longest[t]))
-	}
-	m.settleBy = notAfter(m.settleBy, now.Add(ForkWait))
-	m.respawn = notAfter(m.respawn, now.Add(m.spec.RespawnDelay))
-	for _, p := range m.forest.procs {
-		p.born = notAfter(p.born, now)
-	}
-}
-
-func notAfter(t, latest time.Time) time.Time {
-	if t.After(latest) {
-		return latest
-	}
-	return t
 }
 
 // MarshalText writes a state by its name.
