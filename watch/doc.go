@@ -24,7 +24,9 @@
 //	scan_linux.go          births by the children files, where the connector fails
 //	owner_linux.go         whose a child is that nobody told of
 //	early_linux.go         births during a start, before its pid is known
-//	process_linux.go       the live processes, and their deaths by pidfds
+//	kernel_linux.go        all that is asked of the kernel
+//	process_linux.go       the live processes, each with its pidfd
+//	death_linux.go         who has died, and when that is acted on
 //	pidfd_linux.go         pidfd_open, pidfd_send_signal, waitid
 //	spawn_linux.go         fork and exec, on a clean thread
 //	signals_linux.go       signalfd

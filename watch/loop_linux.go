@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -86,7 +87,7 @@ const crowd = 512
 func (l *loop) turn(first func()) error {
 	var events [crowd]unix.EpollEvent
 	n, err := l.kernel.epollWait(l.fd, events[:])
-	if err == unix.EINTR {
+	if errors.Is(err, unix.EINTR) {
 		return nil
 	}
 	if err != nil {
