@@ -32,6 +32,7 @@
 //	signals_linux.go       signalfd
 //	subreaper_linux.go     PR_SET_CHILD_SUBREAPER
 //	wake_linux.go          eventfd
+//	threads_linux.go       the threads that Go's runtime will need
 //	pidfile_linux.go       the daemon's pidfile, by inotify
 //	named_linux.go         what it names, and whether that may be believed
 //	trust_linux.go         who can have written a file

@@ -85,7 +85,7 @@ func live(t *testing.T, seed uint64) int {
 	t.Helper()
 	l := newLife(seed)
 	if why := l.live(); why != "" {
-		t.Errorf("seed %d: %s\nreplay it: go test ./watch -run 'TestSimulation$' -seed %d", seed, why, seed)
+		t.Errorf("seed %d: %s\nreplay it: go test ./watch -run 'TestSimulation$' -seed=%d", seed, why, seed)
 	}
 	return l.steps
 }
