@@ -78,6 +78,20 @@ func writeResults(b *strings.Builder, reports []*report) {
 		}
 		b.WriteString("\n")
 	})
+	writeLeftOut(b, reports)
+}
+
+// writeLeftOut tells which suites were not asked for.
+func writeLeftOut(b *strings.Builder, reports []*report) {
+	out := suiteNames()
+	each(reports, func(a *account) {
+		for _, r := range a.results {
+			out = slices.DeleteFunc(out, func(name string) bool { return name == r.suite })
+		}
+	})
+	if len(out) > 0 {
+		fmt.Fprintf(b, "\nLeft out this time: %s.\n", strings.Join(out, ", "))
+	}
 }
 
 func writeFailed(b *strings.Builder, reports []*report) {
