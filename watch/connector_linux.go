@@ -177,10 +177,11 @@ func (s *Supervisor) ranProgram(p *process) {
 // born takes a birth into the forest, if the parent is of it. It tells whether
 // the child or the parent was known.
 func (s *Supervisor) born(parent, child int, at time.Duration) bool {
-	if s.isKnown(child, at) {
+	ours := s.procs[parent] != nil || parent == s.pid
+	if s.isKnown(child, at, ours) {
 		return true
 	}
-	if s.procs[parent] == nil && parent != s.pid {
+	if !ours {
 		return false
 	}
 	s.takeIn(parent, child, at) // a child of ours that we did not start: CLONE_PARENT by a root
@@ -189,7 +190,8 @@ func (s *Supervisor) born(parent, child int, at time.Duration) bool {
 
 // outlived tells whether a process was there before a birth and still has its
 // pid, so that it is its own: a fork can be seen in /proc a moment before it is
-// told. One that its parent has reaped has that parent to stand for it.
+// told. One that its parent has reaped has that parent to stand for it. A birth
+// by a stranger is never of a process of ours.
 func (s *Supervisor) outlived(p *process, birth time.Duration) bool {
 	if p.pidfd < 0 || p.opened > birth {
 		return false
@@ -201,12 +203,12 @@ func (s *Supervisor) outlived(p *process, birth time.Duration) bool {
 // isKnown tells whether a birth is that of a process that we know. If it is a
 // later one, the pid was given away, so the former owner is dead and reaped;
 // our pidfd for it may even have been opened too late, on the new one.
-func (s *Supervisor) isKnown(pid int, at time.Duration) bool {
+func (s *Supervisor) isKnown(pid int, at time.Duration, ours bool) bool {
 	p := s.procs[pid]
 	if p == nil {
 		return false
 	}
-	if at > p.since && !s.outlived(p, at) {
+	if at > p.since && !(ours && s.outlived(p, at)) {
 		s.bury(p, p.exit)
 		return false
 	}

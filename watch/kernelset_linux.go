@@ -86,7 +86,7 @@ func (s *Supervisor) replay() error {
 	}
 	dead := map[int]*unit{} // whose they were
 	for _, b := range births {
-		if b.PID == s.pid || s.strangers[b.PID] || s.isKnown(b.PID, b.Time) {
+		if b.PID == s.pid || s.strangers[b.PID] || s.isKnown(b.PID, b.Time, true) {
 			continue
 		}
 		u := dead[b.Parent]

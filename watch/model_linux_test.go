@@ -26,6 +26,7 @@ type model struct {
 	tasks   map[int]*task // by pid; zombies too
 	pids    []int         // those, in order
 	lastPid int
+	freed   int // the last pid that was
 	inodes  uint64
 	init    *task
 	self    *task // the supervisor
@@ -124,8 +125,12 @@ func (m *model) add(parent *task) *task {
 	return t
 }
 
-// freePid goes round, as the kernel does.
+// freePid goes round, as the kernel does; now and then all others have had
+// their turn since somebody was reaped.
 func (m *model) freePid() int {
+	if m.freed != 0 && m.tasks[m.freed] == nil && m.one(4) {
+		return m.freed
+	}
 	for range max(m.knobs.pids, 1) {
 		m.lastPid++
 		if m.lastPid > m.knobs.pids {
@@ -211,6 +216,7 @@ func (m *model) reapTask(t *task) {
 	t.reaped = true
 	m.life.trace("~ reaped", []any{t})
 	delete(m.tasks, t.pid)
+	m.freed = t.pid
 	at, _ := slices.BinarySearch(m.pids, t.pid)
 	m.pids = slices.Delete(m.pids, at, at+1)
 	i := slices.Index(t.parent.children, t)

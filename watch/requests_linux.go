@@ -192,7 +192,7 @@ func (s *Supervisor) send(u *unit, sig unix.Signal, all bool) error {
 	sent := 0
 	for _, q := range snap.Procs {
 		p := s.procs[q.PID]
-		if p == nil || p.pidfd < 0 || !all && q.PID != snap.Main {
+		if p == nil || p.pidfd < 0 || s.isStranger(p) || !all && q.PID != snap.Main {
 			continue
 		}
 		if err := s.sendSignal(p.pidfd, sig); err != nil {

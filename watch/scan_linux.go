@@ -39,6 +39,7 @@ func (s *Supervisor) scan() (err error) {
 	for queue := s.tops(); len(queue) > 0; queue = queue[1:] {
 		parent := queue[0]
 		for _, child := range s.childrenOf(parent) {
+			s.dropFormer(child)
 			known := s.procs[child] != nil
 			if !known && !s.strangers[child] && !strangers[parent] {
 				if known = s.discover(parent, child); known {
@@ -58,6 +59,19 @@ func (s *Supervisor) scan() (err error) {
 	}
 	s.strangers = strangers
 	return err
+}
+
+// dropFormer buries a process whose pid a scan has come by and that is another's
+// by now. Who has forked that one is known still, for a scan comes before deaths
+// are acted on.
+func (s *Supervisor) dropFormer(pid int) {
+	p := s.procs[pid]
+	if p == nil || !s.hasEnded(p) {
+		return
+	}
+	if stat, err := s.statOf(pid); err == nil && stat.state != "Z" {
+		s.bury(p, p.exit)
+	}
 }
 
 // tops are who has nobody above that a scan would come by: we, and those that

@@ -47,7 +47,8 @@ func (s *Supervisor) lookBelow(fresh []*process) {
 			continue
 		}
 		if p.pidfd >= 0 && !s.belongs(p) {
-			s.bury(p, p.exit) // it was gone, and its pid given away: that birth no filter has passed
+			s.measure(s.above(p.pid), depth) // who may have its children now
+			s.bury(p, p.exit)                // it was gone, and its pid given away: that birth no filter has passed
 			continue
 		}
 		s.lookAt(p)

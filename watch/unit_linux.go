@@ -98,10 +98,22 @@ func (s *Supervisor) signal(n int) {
 			s.kills = append(s.kills, k) // never by the bare pid
 			continue
 		}
+		if s.isStranger(k.p) {
+			s.bury(k.p, k.p.exit)
+			continue
+		}
 		if k.p.refused = s.sendKill(k); k.p.refused != nil {
 			k.p.unit.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.pid), "error", k.p.refused)
 		}
 	}
+}
+
+// isStranger tells whether a process's pid was given away before its pidfd was
+// opened, and that to one whose own birth was not told yet.
+func (s *Supervisor) isStranger(p *process) bool {
+	stat, err := s.statOf(p.pid)
+	known := p.foreign || stat.ppid == s.pid || s.procs[stat.ppid] != nil
+	return err == nil && !known && !s.hasEnded(p)
 }
 
 // sendKill sends TERM, with CONT after it for a process that is stopped, or KILL.

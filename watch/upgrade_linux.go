@@ -149,6 +149,7 @@ func (s *Supervisor) takeOver(u *unit) {
 	s.childDied = true
 	s.ladder.noted = s.monotonic() // this is no resync to tell of
 	s.catchUp()
+	s.adoptMarked(u) // who had been adopted before may have died since, and left somebody to init
 	s.ladder.resyncs = h.Resyncs
 	s.tellLost(u, lost)
 	s.tell(u, service.Resume{})
