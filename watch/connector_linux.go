@@ -208,7 +208,7 @@ func (s *Supervisor) isKnown(pid int, at time.Duration, ours bool) bool {
 	if p == nil {
 		return false
 	}
-	if at > p.since && !(ours && s.outlived(p, at)) {
+	if at > p.since && (!ours || !s.outlived(p, at)) {
 		s.bury(p, p.exit)
 		return false
 	}
