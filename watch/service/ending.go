@@ -131,7 +131,9 @@ func (m *Machine) newRoots(ev Event) []*proc {
 	default:
 		return m.forest.rootsThat(func(p *proc) bool { return !p.termed })
 	}
-	return slices.DeleteFunc(roots, func(p *proc) bool { return p.termed || !p.isRoot() })
+	return slices.DeleteFunc(roots, func(p *proc) bool {
+		return p == nil || m.forest.procs[p.pid] != p || p.termed || !p.isRoot() // a restored machine hears late of who came and has gone
+	})
 }
 
 // endPatience is called when the time of those who were asked to end is over.

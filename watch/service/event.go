@@ -58,7 +58,8 @@ type (
 	Reset struct{}
 
 	// Resume tells a restored machine that the world is as Save left it, or
-	// that it has been told of the differences: it goes on with its deadlines.
+	// that it has been told of the differences: it does now what those ask for, and
+	// goes on with its deadlines.
 	Resume struct{}
 
 	// Due tells that a deadline set by Arm has passed.

@@ -60,6 +60,9 @@ type Machine struct {
 	lastExit LastExit
 	message  string
 
+	restoring bool    // it has yet to resume
+	unheard   []Event // until then
+
 	effects []Effect
 }
 
@@ -122,9 +125,27 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 		m.deadlines[due.Timer] = time.Time{}
 	}
 	if ev, ok := m.note(now, ev); ok {
-		table[m.state][ev.kind()](m, now, ev)
+		m.react(now, ev)
 	}
 	return m.effects
+}
+
+// react has the state say what is to be done. One that was restored hears of
+// nothing before it resumes: only then is it known who lives, and until then a
+// death could look like that of the last one.
+func (m *Machine) react(now time.Time, ev Event) {
+	if m.restoring && ev.kind() != onResume {
+		m.unheard = append(m.unheard, ev)
+		return
+	}
+	unheard, run := m.unheard, m.run
+	m.restoring, m.unheard = false, nil
+	for _, old := range unheard {
+		if m.run == run { // else it was answered by a start
+			table[m.state][old.kind()](m, now, old)
+		}
+	}
+	table[m.state][ev.kind()](m, now, ev)
 }
 
 // note keeps the forest; it returns the event as the states see it, and

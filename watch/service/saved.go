@@ -138,7 +138,7 @@ func (s *Saved) Rebase(of func(time.Time) time.Time) {
 // Resume. The error wraps ErrSaved.
 func Restore(spec Spec, s Saved) (*Machine, error) {
 	m := &Machine{
-		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, restored: s.Run, named: s.Named, followed: s.Followed,
+		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, restored: s.Run, restoring: true, named: s.Named, followed: s.Followed,
 		daemon: s.Daemon, wounded: s.Wounded, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, stuck: s.Stuck, spared: s.Spared, asked: s.Asked,
 		again: s.Again, verdict: verdict{s.Failed, s.Status, s.Text}, restarts: s.Restarts,
 		lastExit: s.LastExit, message: s.Message,

@@ -18,13 +18,13 @@ func TestOneStartAfterRestore(t *testing.T) {
 		"the last leftover has died": {State: Backoff},
 		"it was being restarted":     {State: Stopping, Again: true},
 	} {
-		was.Run, was.Programs, was.Procs = 1, []Program{{}}, []SavedProc{proc}
+		was.Run, was.Programs, was.Procs = 1, []Program{{}}, []SavedProc{proc, {PID: 6, Seq: 2, Founder: 2}}
 		m, err := Restore(Spec{Name: "x"}, was)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var starts []Effect
-		for _, ev := range []Event{Exited{PID: 5}, Resume{}} {
+		for _, ev := range []Event{Exited{PID: 5}, Exited{PID: 6}, Resume{}} {
 			for _, e := range m.Step(time.Unix(0, 0), ev) {
 				if _, ok := e.(Spawn); ok {
 					starts = append(starts, e)
@@ -136,7 +136,50 @@ func TestNoDelayAfterRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := m.Step(time.Unix(0, 0), Exited{PID: 5, Exit: Exit{Known: true, Signal: 9}}); !slices.Contains(got, Effect(Spawn{2})) {
+	m.Step(time.Unix(0, 0), Exited{PID: 5, Exit: Exit{Known: true, Signal: 9}})
+	if got := m.Step(time.Unix(0, 0), Resume{}); !slices.Contains(got, Effect(Spawn{2})) {
 		t.Errorf("no start at once: %+v", got)
+	}
+}
+
+// Whoever was found after that, and has died again, is nobody to be ended.
+func TestGoneBeforeResume(t *testing.T) {
+	m, err := Restore(Spec{Name: "x"}, Saved{
+		State: Stopping, Run: 1, Programs: []Program{{}}, Procs: []SavedProc{{PID: 5, Seq: 1, Founder: 1}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []Effect
+	for _, ev := range []Event{Forked{5, 6}, Forked{0, 7}, Exited{PID: 5}, Exited{PID: 7}, Exited{PID: 6}, Resume{}} {
+		all = append(all, m.Step(time.Unix(0, 0), ev)...)
+	}
+	if !slices.Contains(all, Effect(Done{})) || slices.ContainsFunc(all, func(e Effect) bool { _, kill := e.(Kill); return kill }) {
+		t.Errorf("%+v", all)
+	}
+}
+
+// The pid of the only process that was written down is that of another one of
+// the service by now: it is not over, and nothing is started beside that one.
+func TestPidGivenAwayBeforeRestore(t *testing.T) {
+	for _, was := range []Saved{{State: Running, Main: 5}, {State: Stopping}, {State: Stopping, Again: true}, {State: Backoff}} {
+		was.Run, was.Programs, was.Procs = 1, []Program{{}}, []SavedProc{{PID: 5, Seq: 1, Founder: 1, Founding: true}}
+		m, err := Restore(Spec{Name: "x"}, was)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []Effect
+		for _, ev := range []Event{Exited{PID: 5}, Forked{0, 5}, Resume{}} {
+			all = append(all, m.Step(time.Unix(0, 0), ev)...)
+		}
+		if !slices.Contains(all, Effect(Kill{PID: 5})) {
+			t.Errorf("%v: it is not ended: %+v", was.State, all)
+		}
+		for _, e := range all {
+			switch e.(type) {
+			case Spawn, Done:
+				t.Errorf("%v: %+v", was.State, e)
+			}
+		}
 	}
 }

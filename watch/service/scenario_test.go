@@ -176,6 +176,7 @@ func (p *player) restore() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.m.restoring = false // as if it had resumed, which would set all deadlines again
 }
 
 func (p *player) tell(ev Event) {
