@@ -106,7 +106,7 @@ func TestStopOfNothing(t *testing.T) {
 	st := s.start()
 	kill(t, st.SupervisorPID, unix.SIGKILL)
 	kill(t, st.MainPID, unix.SIGKILL)
-	writeFile(t, s.runtime+"/"+s.name+".state", "garbled", 0o600)
+	writeFile(t, s.stateFile().path, "garbled", 0o600)
 	s.stop()
 	s.mustNotRun("stopped")
 	s.starts(1)
@@ -276,7 +276,7 @@ func TestAdoptionWithBadState(t *testing.T) {
 			s := newShape(t, "foreground")
 			st := s.start()
 			kill(t, st.SupervisorPID, unix.SIGKILL)
-			path := s.runtime + "/" + s.name + ".state"
+			path := s.stateFile().path
 			state, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -320,6 +320,36 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			s.stop()
 		})
 	}
+}
+
+// A helper is exec'ed while there is no supervisor, in the middle of a start: the
+// next one takes it for what it is, not for the daemon that it was forked by.
+func TestExecWhileNobodyWatches(t *testing.T) {
+	eachStep(t, func(t *testing.T, step string) {
+		s := newShape(t, "late-helper")
+		s.track(step)
+		asked := launch(t, s.command("start", "--follow-forks"))
+		waiting, starter := s.truth("waiting", 1), s.truth("leaving", 1)
+		eventually(t, "the supervisor has written the helper down", func() bool {
+			s.status() // a question wakes one that has to look
+			return len(matches(fmt.Sprintf(`"pid":%d\b`, waiting), s.stateFile().text())) > 0
+		})
+		supervisor := number((textFile{t, s.supervisorPidfile()}).waitFor(`^(\d+)$`, 1)[1])
+		kill(t, supervisor, unix.SIGKILL)
+		asked.code()
+		kill(t, waiting, unix.SIGUSR1)
+		s.truth("helper", 1)
+		kill(t, starter, unix.SIGUSR1)
+		waitDead(t, starter)
+		if r := s.tell("adopt"); r.code != 0 {
+			t.Fatalf("adopt: %v", r)
+		}
+		if now, main := s.waitState("running"), s.truth("main", 1); now.MainPID != main || now.Tracking != step {
+			t.Errorf("main is %d, status says %+v", main, now)
+		}
+		s.starts(1)
+		s.stop()
+	})
 }
 
 // killInTheMiddle has something begin, and kills the supervisor soon after.

@@ -27,7 +27,7 @@ func TestClockIsSet(t *testing.T) {
 			crashed := time.Now()
 			s.waitState("backoff")
 			kill(t, st.SupervisorPID, unix.SIGKILL)
-			setBack(t, s.runtime+"/"+s.name+".state", by)
+			setBack(t, s.stateFile().path, by)
 			if r := s.tell("adopt"); r.code != 0 {
 				t.Fatalf("adopt: %v", r)
 			}

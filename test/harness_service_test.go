@@ -294,6 +294,9 @@ func (s *service) supervisorPidfile() string {
 	return fmt.Sprintf("%s/respawner-%s.pid", s.runtime, s.name)
 }
 
+// stateFile is where the supervisor writes down what the next one must know.
+func (s *service) stateFile() textFile { return textFile{s.t, s.runtime + "/" + s.name + ".state"} }
+
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

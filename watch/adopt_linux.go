@@ -117,18 +117,15 @@ func (u *unit) nothing(now time.Time, ending bool) service.Saved {
 }
 
 // adoptRecorded takes up those who were written down and live. It returns the
-// others, but for those whose pid is somebody else's now: those are told of at
-// once, for the new one may be found to be of the service.
+// others, of whom the machine must not hear before all who live are known: it
+// would start another instance beside them.
 func (s *Supervisor) adoptRecorded(u *unit, rec record) (lost []int) {
 	known := map[int]identity{}
 	for _, id := range rec.Procs {
 		known[id.PID] = id
 	}
 	for _, q := range rec.Machine.Procs {
-		switch err := s.adoptOne(u, q.PID, known[q.PID]); {
-		case errors.Is(err, errOther):
-			s.tell(u, service.Exited{PID: q.PID})
-		case err != nil:
+		if err := s.adoptOne(u, q.PID, known[q.PID]); err != nil {
 			lost = append(lost, q.PID)
 		}
 	}
@@ -148,17 +145,18 @@ func (s *Supervisor) adoptOne(u *unit, pid int, was identity) error {
 	case errors.Is(err, errGone):
 		return err
 	case err != nil: // it lives, but there is no descriptor for it now
-		s.enter(p)
-		s.haunt(p, err)
-		return nil
+		err = s.admitUnopened(p, err)
+	default:
+		if err := s.verify(p, fd); err != nil {
+			s.check(s.closeFD(fd))
+			return err
+		}
+		err = s.admit(p, fd)
 	}
-	if err := s.verify(p, fd); err != nil {
-		s.check(s.closeFD(fd))
-		return err
-	}
-	if err := s.admit(p, fd); err != nil {
+	if err != nil {
 		s.fall(err)
 	}
+	s.lookAt(p) // it may have exec'ed while nobody watched
 	return nil
 }
 
@@ -257,15 +255,15 @@ func (s *Supervisor) adoptFound(u *unit, pid int) {
 	case errors.Is(err, errGone):
 		return
 	case err != nil:
-		s.enter(p)
-		s.haunt(p, err)
+		err = s.admitUnopened(p, err)
 	case !s.hasMark(pid, u) || s.isReadable(fd): // it was not that one that was looked at
 		s.check(s.closeFD(fd))
 		return
 	default:
-		if err := s.admit(p, fd); err != nil {
-			s.fall(err)
-		}
+		err = s.admit(p, fd)
+	}
+	if err != nil {
+		s.fall(err)
 	}
 	if !u.machine.Spawning() { // else the first of them is what was started
 		s.tell(u, service.Forked{Parent: s.parentIn(pid), Child: pid})

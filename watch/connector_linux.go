@@ -44,7 +44,7 @@ func (s *Supervisor) drain() error {
 	if l.conn == nil {
 		return nil
 	}
-	for range l.conn.Capacity() {
+	for range l.conn.Capacity() + 1 { // an overflow is told beside what is in the queue
 		ev, ok, err := l.conn.TryReceive()
 		switch {
 		case errors.Is(err, procconn.ErrOverflow):
@@ -99,6 +99,7 @@ func (s *Supervisor) resync() {
 	case err != nil:
 		s.fall(err)
 	case l.emptied && !s.early.waiting():
+		s.lookAtAll() // what they exec'ed may be among what was lost
 		l.lost, l.gap = false, false
 		l.resyncs++
 		s.noteResync()
@@ -184,7 +185,10 @@ func (s *Supervisor) born(parent, child int, at time.Duration) bool {
 	if !ours {
 		return false
 	}
-	s.takeIn(parent, child, at) // a child of ours that we did not start: CLONE_PARENT by a root
+	p := s.takeIn(parent, child, at)
+	if p != nil && parent == s.pid { // we did not start it: CLONE_PARENT by a root, which is not told
+		s.lookAt(p)
+	}
 	return true
 }
 
@@ -209,6 +213,9 @@ func (s *Supervisor) isKnown(pid int, at time.Duration, ours bool) bool {
 		return false
 	}
 	if at > p.since && (!ours || !s.outlived(p, at)) {
+		if p.born == at {
+			p.born = 0 // what the set has is the new one: it stays, or a stranger who gets the pid next is not told of
+		}
 		s.bury(p, p.exit)
 		return false
 	}

@@ -79,6 +79,7 @@ type task struct {
 	reaper   bool // PR_SET_CHILD_SUBREAPER
 	lazy     bool // it never reaps
 	heedless bool // it ignores TERM
+	blurred  bool // what it runs is not what its parent is known to run
 	dead     bool
 	reaped   bool
 	status   unix.WaitStatus
@@ -159,6 +160,7 @@ func (m *model) fork(by *task, sibling bool) *task {
 	}
 	t.session, t.program, t.env, t.ours, t.unborn = by.session, by.program, by.env, by.ours, true
 	t.lazy, t.heedless, t.by = by.lazy, by.heedless, by
+	t.blurred = by.blurred || sibling && parent != m.self // it is told as a child of one that may run another program
 	m.births = append(m.births, t)
 	m.life.trace("~ fork", []any{by.pid, t})
 	return t
@@ -226,8 +228,20 @@ func (m *model) reapTask(t *task) {
 
 // exec has a process run another program.
 func (m *model) exec(t *task, file string) {
-	t.program = service.Program{File: file, Args: file + "\x00"}
+	m.blur(t)
+	t.program, t.blurred = service.Program{File: file, Args: file + "\x00"}, false
 	m.tellExec(t)
+}
+
+// blur is for those whom a process has forked before it execs: when their birth
+// is told, that may be known already.
+func (m *model) blur(by *task) {
+	for _, t := range m.tasks {
+		if t.by == by && !t.blurred {
+			t.blurred = true
+			m.blur(t)
+		}
+	}
 }
 
 // living are the processes of the service that live, in the order of their pids.

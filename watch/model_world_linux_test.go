@@ -203,7 +203,7 @@ func (m *model) whim() {
 		return
 	}
 	t := ts[m.chance.IntN(len(ts))]
-	deeds := trade{begets(nil), begets(trade{exits(0)}), begets(trade{begets(nil), exits(0)}), begetsSibling(nil), execs("/daemon"), leads, reaps}
+	deeds := trade{begets(nil), begets(trade{exits(0)}), begets(trade{begets(nil), exits(0)}), begetsSibling(nil), execs("/daemon"), execs("/helper"), leads, reaps}
 	if len(t.plan) == 0 {
 		deeds[m.chance.IntN(len(deeds))](m, t)
 	}

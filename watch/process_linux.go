@@ -115,6 +115,14 @@ func (s *Supervisor) admit(p *process, pidfd int) error {
 	return s.join(p)
 }
 
+// admitUnopened puts one there that lives, but for which there is no descriptor
+// now. Its children are to be told of all the same.
+func (s *Supervisor) admitUnopened(p *process, why error) error {
+	s.enter(p)
+	s.haunt(p, why)
+	return s.join(p)
+}
+
 // open gets a pidfd and has the loop watch it. A process that is dead and
 // reaped already may have children whose birth is still in the queue, so it
 // stays, as a ghost, until the queue was emptied. One for which there is no

@@ -52,7 +52,7 @@ func (s *Supervisor) scan() (err error) {
 			case !known || s.hasEnded(s.procs[child]):
 				continue // the dead have no children
 			case parent == s.pid:
-				s.lookAt(s.procs[child])
+				s.lookAtRoot(s.procs[child])
 			}
 			queue = append(queue, child)
 		}
@@ -128,16 +128,27 @@ func (s *Supervisor) takeIn(parent, child int, at time.Duration) *process {
 	return s.procs[child]
 }
 
-// lookAt finds out whether a process runs another program than its parent
-// did, when its exec may not have been told: when it becomes a root, and as
-// long as it is not settled who is main.
-func (s *Supervisor) lookAt(p *process) {
-	if p.looked && p.unit.machine.State() != service.Starting {
-		return
+// lookAtRoot is for scans, which come often: it looks at a process when it has
+// become a root, and as long as it is not settled who is main.
+func (s *Supervisor) lookAtRoot(p *process) {
+	if !p.looked || p.unit.machine.State() == service.Starting {
+		s.lookAt(p)
 	}
+}
+
+// lookAt finds out whether a process runs another program than is known, where
+// its exec may not have been told.
+func (s *Supervisor) lookAt(p *process) {
 	p.looked = true
 	if file := s.fileOf(p.pid); file != "" && file != p.unit.machine.Program(p.pid).File {
 		s.ranProgram(p)
+	}
+}
+
+// lookAtAll is for when that is so of everybody.
+func (s *Supervisor) lookAtAll() {
+	for _, p := range s.everybody() {
+		s.lookAt(p)
 	}
 }
 

@@ -411,6 +411,9 @@ func (l *life) atRest() {
 		if p := s.procs[t.pid]; p == nil || p.pidfd < 0 || m.process(p.pidfd) != t {
 			l.violated("%v is not followed", t)
 		}
+		if file := u.machine.Program(t.pid).File; file != t.program.File && m.knobs.loss == 0 && s.ladder.step != TrackScan && !t.blurred {
+			l.violated("%v is thought to run %q", t, file)
+		}
 	}
 	if known := len(u.machine.Snapshot().Procs); len(s.procs) != len(living) || known != len(living) {
 		l.violated("%d processes are known to the machine, %d to the supervisor; there are %v", known, len(s.procs), living)

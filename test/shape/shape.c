@@ -291,24 +291,48 @@ static void on_any(int sig)
 	note(who);
 }
 
+/* helper_path is where shape-helper is. */
+static void helper_path(char path[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 8);
+
+	if (n == -1)
+		die("/proc/self/exe");
+	strcpy(path + n, "-helper");
+}
+
 /* spawn_helper runs shape-helper in a session of its own; it has been exec'ed
  * when this returns. */
 static void spawn_helper(const char *kind)
 {
 	char path[PATH_MAX];
 	char *argv[] = {path, (char *)kind, (char *)journal, NULL};
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 8);
 	posix_spawnattr_t attr;
 	pid_t pid;
 
-	if (n == -1)
-		die("/proc/self/exe");
-	strcpy(path + n, "-helper");
+	helper_path(path);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID);
 	errno = posix_spawn(&pid, path, NULL, &attr, argv, environ);
 	if (errno)
 		die(path);
+}
+
+/* become_helper execs it in place. */
+static void become_helper(int sig)
+{
+	char path[PATH_MAX];
+
+	(void)sig;
+	helper_path(path);
+	execl(path, path, "helper", journal, NULL);
+	die(path);
+}
+
+static void waiting_life(void)
+{
+	signal(SIGUSR1, become_helper);
+	stand("waiting");
 }
 
 /* ---- shapes: what the started program does; returning is exit(0) ---- */
@@ -463,6 +487,16 @@ static void helper_after(void)
 	spawn_helper("helper");
 }
 
+/* late_helper puts a helper beside its daemon that is not exec'ed before it is
+ * asked to by USR1; so it leaves itself. */
+static void late_helper(void)
+{
+	child(daemon_life);
+	child(waiting_life);
+	signal(SIGUSR1, on_term);
+	stand("leaving");
+}
+
 static void helper_brief(void)
 {
 	child(daemon_life);
@@ -565,6 +599,7 @@ static const struct {
 	{"late-middle", late_middle},
 	{"helper-before", helper_before},
 	{"helper-after", helper_after},
+	{"late-helper", late_helper},
 	{"helper-brief", helper_brief},
 	{"helper-child", helper_child},
 	{"starter-fails", starter_fails},
