@@ -59,14 +59,10 @@ func (s *Supervisor) adoptForest(u *unit) {
 }
 
 // tellLost tells a service which of its processes have ended while nobody
-// watched. Who has been found under the pid of one was born since.
+// watched.
 func (s *Supervisor) tellLost(u *unit, lost []int) {
 	for _, pid := range lost {
-		s.tell(u, service.Exited{PID: pid})
-		if p := s.procs[pid]; p != nil {
-			s.tell(u, service.Forked{Parent: s.parentIn(pid), Child: pid})
-			s.lookAt(p)
-		}
+		s.tellExited(u, service.Exited{PID: pid})
 	}
 }
 
@@ -192,7 +188,9 @@ func (s *Supervisor) adoptMarked(u *unit) {
 	for range maxPasses {
 		marked, stillMute := s.readMarks(u)
 		for _, pid := range marked {
-			s.adoptFound(u, pid)
+			if s.procs[pid] == nil { // a death that came up while /proc was read has had it read, too
+				s.adoptFound(u, pid)
+			}
 		}
 		sure := len(marked) == 0
 		for pid := range stillMute {
@@ -214,7 +212,7 @@ func (s *Supervisor) readMarks(u *unit) (marked []int, mute map[int]bool) {
 	mute = map[int]bool{}
 	start := map[int]time.Duration{}
 	for _, pid := range all {
-		if pid == s.pid || s.procs[pid] != nil {
+		if s.dropFormer(pid); pid == s.pid || s.procs[pid] != nil {
 			continue
 		}
 		mark, err := s.markOf(pid, markID)

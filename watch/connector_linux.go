@@ -186,8 +186,12 @@ func (s *Supervisor) born(parent, child int, at time.Duration) bool {
 		return false
 	}
 	p := s.takeIn(parent, child, at)
-	if p != nil && parent == s.pid { // we did not start it: CLONE_PARENT by a root, which is not told
+	switch up := s.procs[parent]; {
+	case p == nil:
+	case up == nil: // we did not start it: CLONE_PARENT by a root, which is not told
 		s.lookAt(p)
+	case s.ladder.set != nil && at < up.joined: // so it did not have the parent then, nor has it the child
+		s.ladder.late = append(s.ladder.late, p)
 	}
 	return true
 }
@@ -217,7 +221,7 @@ func (s *Supervisor) isKnown(pid int, at time.Duration, ours bool) bool {
 			p.born = 0 // what the set has is the new one: it stays, or a stranger who gets the pid next is not told of
 		}
 		s.bury(p, p.exit)
-		return false
+		return s.procs[pid] != nil // the new one may have been found by that
 	}
 	p.born = at // known already: a scan has found it, or we have started it
 	return true

@@ -43,12 +43,23 @@ func (s *Supervisor) buryChild(p *process, exit service.Exit) {
 
 // finish buries a process when all was read that was queued when it died.
 func (s *Supervisor) finish(p *process, exit service.Exit) {
+	s.finishChildren(p)
 	if p.exit = exit; s.isLast(p) && s.hasOthers() {
 		s.missed() // somebody was born of whom nobody told
 		s.catchUp()
 	}
 	if s.procs[p.pid] == p { // else its pid was given away, and so it was buried
 		s.bury(p, exit)
+	}
+}
+
+// finishChildren buries the children of a dead process that are known to be dead
+// as well. They come before it, and who has still to tell how they ended is it.
+func (s *Supervisor) finishChildren(p *process) {
+	for _, pid := range p.unit.machine.Children(p.pid) {
+		if child := s.procs[pid]; child != nil && child.dead {
+			s.impatient(child)
+		}
 	}
 }
 
@@ -114,8 +125,13 @@ func (s *Supervisor) awaitExit(p *process) {
 
 // impatient ends that. Its parent may have died meanwhile, and left it to us.
 func (s *Supervisor) impatient(p *process) {
-	if exit, err := s.endOf(p.pidfd); err == nil {
+	exit, err := s.endOf(p.pidfd)
+	if err == nil {
 		s.buryChild(p, exit)
+		return
+	}
+	if exit, told := s.exitInfo(p.pidfd); told {
+		s.finish(p, exit)
 		return
 	}
 	s.buryUnreaped(p)
@@ -123,13 +139,13 @@ func (s *Supervisor) impatient(p *process) {
 
 // bury takes a dead process out of the forest.
 func (s *Supervisor) bury(p *process, exit service.Exit) {
+	delete(s.procs, p.pid)
+	s.buried, s.ladder.changed = true, true
 	if p.foreign {
 		s.findOrphans(p)
 	}
-	delete(s.procs, p.pid)
-	s.buried, s.ladder.changed = true, true
 	// This comes first, for it may start the successor on the other thread.
-	s.tell(p.unit, service.Exited{PID: p.pid, Exit: exit, Reaper: s.reaper(p)})
+	s.tellExited(p.unit, service.Exited{PID: p.pid, Exit: exit, Reaper: s.reaper(p)})
 	s.forget(p)
 	s.park(p)
 	if p.dead {
@@ -137,6 +153,17 @@ func (s *Supervisor) bury(p *process, exit service.Exit) {
 	}
 	if p.pidfd >= 0 {
 		s.check(s.closeFD(p.pidfd))
+	}
+}
+
+// tellExited tells a service of a death, and of who was found under that pid.
+func (s *Supervisor) tellExited(u *unit, ev service.Exited) {
+	next := s.procs[ev.PID]
+	if next != nil {
+		ev.Next = &service.Forked{Parent: s.parentIn(ev.PID), Child: ev.PID}
+	}
+	if s.tell(u, ev); next != nil {
+		s.lookAt(next)
 	}
 }
 

@@ -43,6 +43,7 @@ func (s *Supervisor) join(p *process) error {
 	if err != nil {
 		return err
 	}
+	p.joined = s.monotonic()
 	b, _, err := set.Birth(p.pid)
 	p.born = b.Time
 	return err
@@ -60,6 +61,9 @@ func (s *Supervisor) forget(p *process) {
 // kernel had no memory at hand, some are not, nor are their children.
 func (s *Supervisor) lookAfterSet() error {
 	l := &s.ladder
+	if err := s.joinLate(); err != nil {
+		return err
+	}
 	if !l.forked {
 		return nil
 	}
@@ -74,6 +78,23 @@ func (s *Supervisor) lookAfterSet() error {
 		return err
 	}
 	return s.enlist()
+}
+
+// joinLate puts processes into the set that their birth did not put there. Nor
+// was it told then who may have got such a pid since, so that is found out.
+func (s *Supervisor) joinLate() (err error) {
+	late := s.ladder.late
+	s.ladder.late = nil
+	for _, p := range late {
+		switch {
+		case s.procs[p.pid] != p:
+		case p.pidfd >= 0 && !s.belongs(p):
+			s.bury(p, p.exit)
+		default:
+			err = errors.Join(err, s.join(p))
+		}
+	}
+	return err
 }
 
 // replay takes up the births in the set that events have failed to tell of.

@@ -24,8 +24,9 @@ type ladder struct {
 	slot *slot
 	set  kernelSet // of TrackKernelSet
 
-	forked   bool   // the set has grown since it was looked after
-	overfull uint64 // how many births it had no room for, and has been helped with
+	forked   bool       // the set has grown since it was looked after
+	late     []*process // those with a parent that came into the set after their birth
+	overfull uint64     // how many births it had no room for, and has been helped with
 
 	changed bool       // TrackSocketFilter: others pass than those who are known
 	fresh   []*process // whom it passes only from the next change on
@@ -258,7 +259,7 @@ func (s *Supervisor) hangUp() {
 		s.check(l.set.Close())
 	}
 	s.check(errors.Join(s.loop.remove(l.slot), l.conn.Close()))
-	l.conn, l.slot, l.set, l.changed, l.fresh = nil, nil, nil, false, nil
+	l.conn, l.slot, l.set, l.late, l.changed, l.fresh = nil, nil, nil, nil, false, nil
 }
 
 // droppedEvents is how many events were lost because the queue was full.

@@ -32,8 +32,8 @@ type process struct {
 
 	// since is when it was known to live: the time of its fork's event, or of
 	// the scan that found it. born is when the kernel's set says that it was
-	// forked, 0 if it was put there.
-	since, born time.Duration
+	// forked, 0 if it was put there, and joined is when we have put it there.
+	since, born, joined time.Duration
 
 	opened time.Duration // when it had its pidfd
 }
@@ -91,6 +91,9 @@ func (s *Supervisor) adopt(u *unit, parent, pid int, since time.Duration) {
 	s.enter(p)
 	if s.open(p); s.ladder.conn != nil {
 		s.ladder.opened = append(s.ladder.opened, p)
+	}
+	if p.foreign && p.pidfd >= 0 {
+		s.identify(p) // as long as its parent can tell who it is
 	}
 	s.tell(u, service.Forked{Parent: parent, Child: pid})
 }

@@ -162,7 +162,7 @@ func (s *Supervisor) identify(p *process) bool {
 		if errors.Is(err, errGone) {
 			_, err = s.endOf(p.pidfd) // a zombie of ours is nobody else, and waits for who is exec'ed in our place
 		}
-		if err != nil {
+		if err != nil || !s.belongs(p) {
 			return false // dead: there is no going on with it
 		}
 		p.identity = id

@@ -423,7 +423,7 @@ func (l *life) atRest() {
 			l.violated("a zombie is left: %v", t)
 		}
 	}
-	if n := len(s.ghosts) + len(s.kills) + len(s.early.events) + len(s.early.pids) + len(s.ladder.fresh); n > 0 || s.ladder.lost {
+	if n := len(s.ghosts) + len(s.kills) + len(s.early.events) + len(s.early.pids) + len(s.ladder.fresh) + len(s.ladder.late); n > 0 || s.ladder.lost {
 		l.violated("at rest, with something half done: %d ghosts, %d kills, %d events, %d fresh, lost: %v",
 			len(s.ghosts), len(s.kills), len(s.early.events), len(s.ladder.fresh), s.ladder.lost)
 	}

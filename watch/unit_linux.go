@@ -111,9 +111,8 @@ func (s *Supervisor) signal(n int) {
 // isStranger tells whether a process's pid was given away before its pidfd was
 // opened, and that to one whose own birth was not told yet.
 func (s *Supervisor) isStranger(p *process) bool {
-	stat, err := s.statOf(p.pid)
-	known := p.foreign || stat.ppid == s.pid || s.procs[stat.ppid] != nil
-	return err == nil && !known && !s.hasEnded(p)
+	_, err := s.statOf(p.pid)
+	return err == nil && !s.belongs(p) && !s.hasEnded(p)
 }
 
 // sendKill sends TERM, with CONT after it for a process that is stopped, or KILL.

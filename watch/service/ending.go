@@ -102,10 +102,10 @@ func endRest(m *Machine, now time.Time, ev Event) {
 		m.ended(now)
 		return
 	}
-	if born, ok := ev.(Forked); ok && m.hard {
-		m.do(Kill{born.Child, true})
-	}
 	if m.hard {
+		if child := born(ev); child != 0 {
+			m.do(Kill{child, true})
+		}
 		return
 	}
 	for _, p := range m.newRoots(ev) {
@@ -127,13 +127,26 @@ func (m *Machine) newRoots(ev Event) []*proc {
 	case Forked:
 		roots = []*proc{m.forest.procs[ev.Child]}
 	case death:
-		roots = inOrder(maps.Keys(ev.proc.children))
+		roots = append(inOrder(maps.Keys(ev.proc.children)), m.forest.procs[born(ev)])
 	default:
 		return m.forest.rootsThat(func(p *proc) bool { return !p.termed })
 	}
 	return slices.DeleteFunc(roots, func(p *proc) bool {
 		return p == nil || m.forest.procs[p.pid] != p || p.termed || !p.isRoot() // a restored machine hears late of who came and has gone
 	})
+}
+
+// born is the pid of who was born by an event, 0 for nobody.
+func born(ev Event) int {
+	switch ev := ev.(type) {
+	case Forked:
+		return ev.Child
+	case death:
+		if ev.Next != nil {
+			return ev.Next.Child
+		}
+	}
+	return 0
 }
 
 // endPatience is called when the time of those who were asked to end is over.

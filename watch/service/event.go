@@ -39,11 +39,13 @@ type (
 	}
 
 	// Exited tells of the death of a process. Its children, if any, now
-	// belong to Reaper.
+	// belong to Reaper. Where another process of the service has its pid by
+	// now, Next is the birth of that one.
 	Exited struct {
 		PID    int
 		Exit   Exit
 		Reaper int
+		Next   *Forked
 	}
 
 	// Named tells that the pidfile names PID as the main process.

@@ -245,6 +245,9 @@ func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 		}
 	}
 	m.forest.remove(p, ev.Reaper)
+	if ev.Next != nil {
+		m.noteForked(now, *ev.Next)
+	}
 	if d.starter {
 		m.starter = nil
 	}

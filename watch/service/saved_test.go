@@ -169,7 +169,7 @@ func TestPidGivenAwayBeforeRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		var all []Effect
-		for _, ev := range []Event{Exited{PID: 5}, Forked{0, 5}, Resume{}} {
+		for _, ev := range []Event{Exited{PID: 5, Next: &Forked{0, 5}}, Resume{}} {
 			all = append(all, m.Step(time.Unix(0, 0), ev)...)
 		}
 		if !slices.Contains(all, Effect(Kill{PID: 5})) {
