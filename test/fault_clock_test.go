@@ -14,9 +14,8 @@ import (
 // The clock is set while no supervisor lives: the one that takes the service
 // over starts it when the delay is over, no hour sooner or later.
 //
-// The tests don't set the machine's clock, they set what was written down by it.
-// While a supervisor lives its deadlines are those of CLOCK_MONOTONIC, which
-// nobody can set (package timer).
+// These tests don't set the machine's clock, they set what was written down by it.
+// Those of fault_setclock_test.go do, where the machine is their own.
 func TestClockIsSet(t *testing.T) {
 	for name, by := range map[string]time.Duration{"forward": time.Hour, "back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {

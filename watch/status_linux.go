@@ -20,18 +20,26 @@ func (s *Supervisor) status(u *unit) *control.Status {
 		Tracking: s.ladder.step.String(), TrackingReason: s.reason(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
 		LastExit: lastExit(snap.LastExit), Message: s.message(u, snap), Stuck: s.whyStuck(u), Said: u.said, Output: u.config.Output.Name,
 	}
-	if !snap.Respawn.IsZero() {
-		out.NextStart = &snap.Respawn
-	}
-	if !snap.Kill.IsZero() {
-		out.KillAt = &snap.Kill
-	}
+	out.NextStart, out.KillAt = due(snap.Respawn, s.now()), due(snap.Kill, s.now())
 	for _, p := range snap.Procs {
 		out.PIDs = append(out.PIDs, p.PID)
 		out.Processes = append(out.Processes, s.process(p))
 	}
 	slices.Sort(out.PIDs)
 	return out
+}
+
+// due is when a deadline is over by the clock as it is set now: it is kept by
+// CLOCK_MONOTONIC, which does not go with the clock. It is nil for none.
+func due(deadline, now time.Time) *time.Time {
+	if deadline.IsZero() {
+		return nil
+	}
+	at := now.Add(deadline.Sub(now))
+	if at.Round(0).Sub(deadline.Round(0)).Abs() < clockSlack {
+		return &deadline
+	}
+	return &at
 }
 
 // message is what a person should know of the service as it is now.

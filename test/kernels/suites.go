@@ -22,6 +22,7 @@ var suites = []suite{
 	{"ladder", "test", []string{"tracking_test.go", "namespaces_test.go"}},
 	{"stop", "test", []string{"stop_test.go"}},
 	{"adoption", "test", []string{"adoption_test.go"}},
+	{"clock", "test", []string{"fault_clock_test.go", "fault_setclock_test.go"}},
 	{"procconn", "procconn", nil},
 	{"timer", "timer", nil},
 	{"watch", "watch", nil},
@@ -61,7 +62,7 @@ func (s suite) planned() (plan.Suite, error) {
 	return plan.Suite{
 		Name: s.name, Dir: "/suites/" + s.dir,
 		Args: []string{s.program(), "-test.v=test2json", "-test.short", "-test.parallel=2", "-test.timeout=60m", "-test.run=" + tests},
-		Env:  []string{"RESPAWNER_BIN=" + plan.Respawner, "RESPAWNER_SHAPE=/bin/shape"},
+		Env:  []string{"RESPAWNER_BIN=" + plan.Respawner, "RESPAWNER_SHAPE=/bin/shape", "RESPAWNER_OWN_MACHINE=1"},
 	}, err
 }
 

@@ -55,7 +55,7 @@ func writeFacts(b *strings.Builder, reports []*report) {
 const resultsHead = `
 ## What was run
 
-*shapes*, *ladder*, *stop* and *adoption* are promises to the user, held through the built binary (test/); the others are the
+*shapes*, *ladder*, *stop*, *adoption* and *clock* are promises to the user, held through the built binary (test/); the others are the
 tests of a package that talks to the kernel. A test that has subtests is counted by them.
 
 `
