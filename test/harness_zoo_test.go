@@ -17,10 +17,10 @@ import (
 // supervisor stays outside, where the connector is.
 type daemon struct {
 	*service
-	home  string // $DIR
-	net   network
-	mends string // by its helper: see zoo.sh
-	clean []string
+	home string // $DIR
+	net  network
+
+	clean, complains, mute, mends []string // see zoo.sh
 }
 
 // zooScript knows the daemons.
@@ -50,7 +50,7 @@ func newDaemon(t *testing.T, name string) *daemon {
 	}
 	d.env, d.folder = d.environment(), d.home
 	d.env = append(d.env, d.list("env")...)
-	d.mends, d.clean = strings.Join(d.list("mends"), ""), d.list("clean")
+	d.clean, d.complains, d.mute, d.mends = d.list("clean"), d.list("complains"), d.list("mute"), d.list("mends")
 	if missing := d.missing(); missing != "" {
 		skip(t, missing+" was not unpacked (make test-zoo)")
 	}
@@ -185,7 +185,17 @@ func (d *daemon) up(before int) (st status, main int) {
 // helper, that may be it just as well.
 func (d *daemon) isMain(said, main int) bool {
 	p, ok := lookup(main)
-	return ok && (said == main || d.mends != "" && said == p.ppid)
+	return ok && (said == main || len(d.mends) > 0 && said == p.ppid)
+}
+
+// ending is how its main ends by itself when it gets TERM, as the log says it.
+func (d *daemon) ending() string {
+	d.t.Helper()
+	ends := append(d.list("ends"), "status 0")[0]
+	if sig, ok := strings.CutPrefix(ends, "signal "); ok {
+		return "killed by signo " + sig
+	}
+	return "exited, " + ends
 }
 
 // inhabitants are the live processes of its network.

@@ -74,7 +74,7 @@ without a pidfile. In each row was seen: it was ready, with the true main proces
 restarted; it renewed itself (reload: as the same process, handover: as another one), main was known, and nothing was
 restarted; main was killed with -9 three times, and each time it was ready again, once, with a new main and nobody of before; so
 it was for other processes that could be main, and for a helper whose child main is; 3 s of quiet; and after the
-stop nobody was left, and no port was in use. Times are in seconds; those after a kill have the 5 s in them that a restart waits.
+stop main had ended as it does without a supervisor, nobody was left, and no port was in use. Times are in seconds; those after a kill have the 5 s in them that a restart waits.
 
 | daemon | difficult: | ready | main | renewed | ready again after kill -9 of main | noticed too: kill -9 of | restarts | stopped | remarks |
 |---|---|---|---|---|---|---|---|---|---|

@@ -10,8 +10,11 @@
 #	env       NAME=VALUE, what it needs in its environment
 #	clean     files that a killed one leaves, and beside which a new one does not start
 #	complains what it says then, if it always does
-#	mends     its main is the child of a helper: the signal that main must die of to
+#	mute      what respawner says of it then, since it says nothing itself
+#	mends     its main is the child of a helper: the signals that main must die of to
 #	          be started anew by the helper, or "nothing"
+#	ends      how its main ends when it gets TERM, as a pattern: "status 1", "signal 15";
+#	          "status 0" if nothing is said
 #
 # and has the functions
 #
@@ -20,7 +23,7 @@
 #	main_pid  prints the pid of its main process, which it knows without a supervisor
 #	ready     succeeds when it does its work
 #	handover  has another process become main
-#	reload    has it renew itself as the same process
+#	reload    has it renew itself as the same process, and succeeds when it has
 #
 # They have $DIR, a folder, and the ports $PORT, $PORT2, $PORT3, $PORT4 of a
 # network of their own.
@@ -44,6 +47,14 @@ await() {
 	done
 	return 1
 }
+
+# with_other_children sends a signal to a process, which has other children then.
+with_other_children() {
+	local before=$(pgrep -P "$2")
+	kill -"$1" "$2"
+	await has_others "$2" "$before"
+}
+has_others() { [ "$(pgrep -P "$1")" != "$2" ]; }
 
 alive() { kill -0 "$(cat "$1")"; }
 page() { curl -fsS -m 5 -o /dev/null "http://127.0.0.1:$PORT/"; }

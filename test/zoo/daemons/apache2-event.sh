@@ -28,4 +28,4 @@ X
 
 main_pid() { cat "$DIR/a.pid"; }
 ready() { page; }
-reload() { kill -USR1 $(cat $DIR/a.pid); }
+reload() { with_other_children USR1 "$(cat "$DIR/a.pid")"; }

@@ -6,6 +6,7 @@ packages=(autossh)
 class=(single-fork setsid-in-main has-children odd-exit-on-stop restart-duplicates orphans-after-kill9)
 env=("AUTOSSH_PATH=$DIR/fakessh" "AUTOSSH_PIDFILE=$DIR/a.pid" AUTOSSH_GATETIME=0 "AUTOSSH_LOGFILE=$DIR/a.log")
 argv=(autossh -f -M 0 -N nowhere)
+ends='status 1'
 
 setup() { printf '#!/bin/sh\necho $$ > %s/ssh.pid\nexec sleep 1000\n' "$DIR" > "$DIR/fakessh"; chmod 755 "$DIR/fakessh"; }
 

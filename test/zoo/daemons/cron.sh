@@ -5,6 +5,7 @@ packages=(cron)
 class=(single-fork setsid-in-main odd-exit-on-stop)
 argv=(unshare -m sh -c
 	"mount --bind $DIR/run /run && mount --bind $DIR/spool /var/spool/cron && mount --bind $DIR/cron.d /etc/cron.d && mount --bind $DIR/crontab /etc/crontab && exec cron")
+ends='signal 15'
 
 setup() { mkdir -p "$DIR/run" "$DIR/spool/crontabs" "$DIR/cron.d"; : > "$DIR/crontab"; }
 

@@ -3,6 +3,7 @@
 packages=(dropbear-bin)
 class=(single-fork setsid-in-main odd-exit-on-stop)
 argv=(dropbear -p "127.0.0.1:$PORT" -P "$DIR/d.pid" -r "$DIR/hk" -E)
+ends='status 1'
 
 setup() { dropbearkey -t ed25519 -f "$DIR/hk" >/dev/null; }
 

@@ -7,6 +7,7 @@ class=(single-fork setsid-in-main has-children no-pidfile odd-exit-on-stop stale
 argv=(dtach -n "$DIR/d.sock" sleep 1000)
 clean=("$DIR/d.sock")
 complains='Address already in use'
+ends='status 1'
 
 main_pid() { unix_listener "$DIR/d.sock"; }
 ready() { [ -S "$DIR/d.sock" ]; }

@@ -9,7 +9,7 @@ class=(double-fork no-setsid exec-after-fork main-is-child-of-helper no-pidfile 
 env=("FIREBIRD_LOCK=$DIR/lock")
 argv=(unshare -m sh -c
 	"mount --bind $DIR/firebird.conf /etc/firebird/3.0/firebird.conf && exec fbguard -pidfile $DIR/f.pid -daemon -forever")
-mends=KILL
+mends=(KILL SEGV)
 
 setup() {
 	mkdir "$DIR/lock"

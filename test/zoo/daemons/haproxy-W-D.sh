@@ -23,4 +23,4 @@ X
 
 main_pid() { cat "$DIR/h.pid"; }
 ready() { page; }
-reload() { kill -USR2 $(cat $DIR/h.pid); }
+reload() { with_other_children USR2 "$(cat "$DIR/h.pid")"; }

@@ -17,4 +17,8 @@ X
 
 main_pid() { cat "$DIR/l.pid"; }
 ready() { page; }
-reload() { kill -USR1 $(cat $DIR/l.pid); }
+reload() {
+	kill -USR1 "$(cat "$DIR/l.pid")"
+	await started_twice
+}
+started_twice() { [ "$(grep -c 'server started' "$DIR/err.log")" = 2 ]; }

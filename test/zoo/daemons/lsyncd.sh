@@ -3,6 +3,7 @@
 packages=(lsyncd)
 class=(single-fork setsid-in-main ready-after-starter-exit odd-exit-on-stop)
 argv=(lsyncd -pidfile "$DIR/l.pid" -logfile "$DIR/l.log" "$DIR/l.lua")
+ends='status 143'
 
 setup() {
 	mkdir "$DIR/a" "$DIR/b"

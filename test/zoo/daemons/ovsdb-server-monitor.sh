@@ -7,6 +7,7 @@ class=(double-fork setsid-in-middle main-is-child-of-helper odd-exit-on-stop res
 argv=(ovsdb-server --detach --monitor --no-chdir "--pidfile=$DIR/o.pid" "--log-file=$DIR/o.log"
 	"--unixctl=$DIR/o.ctl" "--remote=punix:$DIR/o.sock" "$DIR/db")
 mends=SEGV
+ends='signal 15'
 
 setup() {
 	echo '{"name":"zoo","version":"1.0.0","tables":{"t":{"columns":{"c":{"type":"integer"}}}}}' > "$DIR/s.ovsschema"; ovsdb-tool create "$DIR/db" "$DIR/s.ovsschema"

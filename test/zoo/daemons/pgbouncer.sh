@@ -4,6 +4,7 @@ packages=(pgbouncer)
 class=(double-fork setsid-in-middle odd-exit-on-stop)
 user=postgres
 argv=(pgbouncer -d "$DIR/p.ini")
+ends='status 1'
 
 setup() {
 	chown postgres "$DIR"

@@ -3,6 +3,7 @@
 packages=(privoxy)
 class=(single-fork setsid-in-main slow-starter odd-exit-on-stop)
 argv=(privoxy --pidfile "$DIR/p.pid" "$DIR/config")
+ends='status 15'
 
 setup() {
 	cat > "$DIR/config" <<X

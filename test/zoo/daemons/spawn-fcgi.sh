@@ -7,6 +7,7 @@ packages=(spawn-fcgi fcgiwrap)
 class=(single-fork setsid-in-main exec-after-fork has-children odd-exit-on-stop leftovers-after-clean-stop
 	restart-fails-orphans-hold-port orphans-after-kill9)
 argv=(spawn-fcgi -a 127.0.0.1 -p "$PORT" -P "$DIR/s.pid" -- /usr/sbin/fcgiwrap -c 2)
+ends='signal 15'
 
 main_pid() { cat "$DIR/s.pid"; }
 ready() { port_open; }

@@ -7,6 +7,7 @@ class=(single-fork setsid-in-main no-pidfile odd-exit-on-stop stale-file-blocks-
 argv=(ssh-agent -a "$DIR/a.sock")
 clean=("$DIR/a.sock")
 complains='Address already in use'
+ends='status 2'
 
 main_pid() { unix_listener "$DIR/a.sock"; }
 ready() { # 1: it has no keys; 2: nobody answers

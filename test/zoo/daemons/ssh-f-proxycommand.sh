@@ -10,6 +10,7 @@ class=(single-fork setsid-in-main sibling-helper has-children no-pidfile restart
 argv=(ssh -F "$DIR/c" -f -N -L "127.0.0.1:$PORT:127.0.0.1:1" -S "$DIR/ctl" -M zoo)
 clean=("$DIR/ctl")
 complains='already exists, disabling multiplexing'
+ends='status (0|255)' # 255: the sibling, which gets TERM as well, was quicker
 
 setup() {
 	ssh-keygen -q -t ed25519 -N "" -f "$DIR/hk"; ssh-keygen -q -t ed25519 -N "" -f "$DIR/uk"; cp "$DIR/uk.pub" "$DIR/ak"

@@ -12,4 +12,4 @@ setup() { echo "sub { [200, ['Content-Type','text/plain'], ['zoo']] }" > "$DIR/a
 
 main_pid() { cat "$DIR/s.pid"; }
 ready() { page; }
-reload() { kill -HUP $(cat $DIR/s.pid); }
+reload() { with_other_children HUP "$(cat "$DIR/s.pid")"; }

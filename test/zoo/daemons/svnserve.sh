@@ -3,6 +3,7 @@
 packages=(subversion)
 class=(single-fork setsid-in-main odd-exit-on-stop)
 argv=(svnserve -d --listen-host 127.0.0.1 --listen-port "$PORT" -r "$DIR" --pid-file "$DIR/s.pid")
+ends='signal 15'
 
 setup() { svnadmin create "$DIR/r"; }
 

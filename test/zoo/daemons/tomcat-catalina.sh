@@ -11,6 +11,7 @@ env=("CATALINA_PID=$DIR/t.pid" JAVA_HOME=/usr/lib/jvm/default-java
 argv=("$DIR/t/bin/startup.sh")
 clean=("$DIR/t.pid")
 complains='Existing PID file found during start'
+ends='status 143'
 
 setup() {
 	tomcat10-instance-create -p $PORT -c $PORT2 "$DIR/t" >/dev/null
