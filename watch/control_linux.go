@@ -1,9 +1,7 @@
 package watch
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -209,14 +207,14 @@ func (p *peer) read() error {
 // serve answers the requests that are there, as long as the answers go out.
 func (p *peer) serve() error {
 	for len(p.out) == 0 && p.fd >= 0 {
-		line, rest, whole := bytes.Cut(p.in, []byte("\n"))
-		if !whole && len(p.in) < control.MaxRequest {
+		line, rest, whole, err := control.CutRequest(p.in)
+		if err != nil {
+			return p.refuse(control.CodeRequest, err)
+		}
+		if !whole {
 			return nil
 		}
-		if len(line) >= control.MaxRequest {
-			return p.refuse(control.CodeRequest, fmt.Errorf("%w: longer than %d bytes", control.ErrRequest, control.MaxRequest))
-		}
-		p.in = append(p.in[:0], rest...)
+		p.in = rest // not moved to its beginning, where the line is
 		p.server.touch(p)
 		if err := p.answer(line); err != nil {
 			return err

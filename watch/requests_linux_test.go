@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -26,4 +27,20 @@ func TestControlWaitIsForGood(t *testing.T) {
 	}
 	c.hearEnd()
 	s.end()
+}
+
+// Requests that come at once need not be the same: each is read as it was sent.
+func TestControlDifferentRequestsAtOnce(t *testing.T) {
+	s, _ := sleeper(t)
+	c := s.call()
+	c.say(askStatus + `{"v":1,"op":"reset"}` + "\n" + askStatus + `{"v":1,"op":"signal","signal":99}` + "\n")
+	for n := range 3 {
+		if r := c.hear(); r.Status == nil {
+			t.Fatalf("answer %d: %+v", n, r)
+		}
+	}
+	if r := c.hear(); r.Code != control.CodeRequest || !strings.Contains(r.Error, "99") {
+		t.Errorf("got %+v", r)
+	}
+	c.hearEnd()
 }

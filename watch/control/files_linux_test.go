@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,49 @@ func FuzzHistory(f *testing.F) {
 		}
 		if !bytes.Equal(third, again) {
 			t.Errorf("%s came back as %s", again, third)
+		}
+	})
+}
+
+// FuzzLock: whatever is in a lock file, who claims it has an ID that is fit for an
+// environment and that the next one has too; one that was there is kept.
+func FuzzLock(f *testing.F) {
+	for _, seed := range []string{
+		"", "0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789ABCDEF\nx", "0123456789abcdef0123456789abcde",
+		"0123456789abcdef0123456789abcdeg", "\x00\xff", "=\n", "long",
+	} {
+		f.Add([]byte(seed))
+	}
+	path := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d, err := OpenDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		if err := os.WriteFile(filepath.Join(path, "x.lock"), lines(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for range 2 {
+			c, err := d.Claim("x")
+			if err != nil {
+				t.Fatalf("%.100q: %v", text, err)
+			}
+			ids = append(ids, c.ID())
+			if !c.TakenUp() {
+				t.Errorf("%.100q: not taken up", text)
+			}
+			if err := c.Abandon(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hex := regexp.MustCompile(`^[0-9a-fA-F]{32}`)
+		if !hex.MatchString(ids[0]) || len(ids[0]) != 32 || ids[1] != ids[0] {
+			t.Errorf("%.100q: the IDs are %q", text, ids)
+		}
+		if was := hex.FindString(string(lines(text))); was != "" && ids[0] != was {
+			t.Errorf("%.100q: the ID is %q", text, ids[0])
 		}
 	})
 }

@@ -102,6 +102,17 @@ var ErrRequest = errors.New("bad request")
 // lastSignal is the kernel's _NSIG.
 const lastSignal = 64
 
+// CutRequest takes the first line off what a client has sent so far, without its
+// newline; whole tells that there is one. The error wraps [ErrRequest]: there
+// is, or will be, one that is too long.
+func CutRequest(sent []byte) (line, rest []byte, whole bool, err error) {
+	line, rest, whole = bytes.Cut(sent, []byte("\n"))
+	if len(line) >= MaxRequest {
+		return nil, nil, false, fmt.Errorf("%w: longer than %d bytes", ErrRequest, MaxRequest)
+	}
+	return line, rest, whole, nil
+}
+
 // ParseRequest reads one line, without its newline. The error wraps
 // ErrRequest.
 func ParseRequest(line []byte) (Request, error) {

@@ -85,6 +85,51 @@ func FuzzParseRequest(f *testing.F) {
 	})
 }
 
+// FuzzCutRequest: how what a client sends is cut into reads makes no difference;
+// what is kept of it is bounded.
+func FuzzCutRequest(f *testing.F) {
+	long := strings.Repeat("x", MaxRequest)
+	for _, seed := range []string{
+		"", "\n", "\n\n", "a\nb\nc", "a\r\n\x00\xff\n", long, long + "\n", long[1:] + "\n", "a\n" + long[1:] + "\nb\n" + long + "\nc\n",
+	} {
+		f.Add([]byte(seed), uint16(1))
+		f.Add([]byte(seed), uint16(MaxRequest))
+	}
+	f.Fuzz(func(t *testing.T, sent []byte, each uint16) {
+		var kept []byte
+		var lines [][]byte
+		var refused error
+		for part := range slices.Chunk(sent, 1+int(each)%MaxRequest) { // at most what the supervisor reads at once
+			kept = append(kept, part...)
+			for refused == nil {
+				line, rest, whole, err := CutRequest(kept)
+				refused = err
+				if err != nil || !whole {
+					break
+				}
+				lines, kept = append(lines, line), rest
+			}
+			if refused != nil {
+				break
+			}
+			if len(kept) >= MaxRequest {
+				t.Fatalf("%d bytes are kept", len(kept))
+			}
+		}
+		want := bytes.Split(sent, []byte("\n"))
+		tooLong := slices.IndexFunc(want, func(line []byte) bool { return len(line) >= MaxRequest })
+		if (refused != nil) != (tooLong >= 0) || refused != nil && !errors.Is(refused, ErrRequest) {
+			t.Fatalf("%.100q: %v, but line %d is too long", sent, refused, tooLong)
+		}
+		if tooLong < 0 {
+			tooLong = len(want) - 1 // what has no end yet
+		}
+		if !slices.EqualFunc(lines, want[:tooLong], bytes.Equal) {
+			t.Fatalf("%.100q was cut into %.100q", sent, lines)
+		}
+	})
+}
+
 // docs/PROTOCOL.md knows each field, operation and code there is.
 func TestProtocolIsDocumented(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/PROTOCOL.md")
