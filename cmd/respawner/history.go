@@ -208,9 +208,16 @@ func (l life) firstDeath(end control.Event) *control.Event {
 			continue
 		}
 		last = &l.events[i]
-		if ev.Exit.Code != 0 || ev.Exit.Signal != 0 {
+		if isViolent(ev) {
 			break
 		}
 	}
 	return last
+}
+
+// isViolent tells whether a death may be why others died. Of an ordinary process
+// that has come and gone before its end could be had, nothing is to be thought.
+func isViolent(exited control.Event) bool {
+	known := exited.Exit.Code >= 0
+	return known && (exited.Exit.Code != 0 || exited.Exit.Signal != 0) || !known && exited.Role != ""
 }

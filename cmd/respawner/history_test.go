@@ -66,6 +66,19 @@ var histories = map[string]struct {
 		0.03 exited 119 - 1 0 false
 		0.03 stopping 0:web exited, status 1 before it was up; gave up after 1 restarts
 		0.03 failed 0:web exited, status 1 before it was up; gave up after 1 restarts`},
+	"nobody-knows": {lines: `
+		0 started 118
+		0.1 running 118
+		0.2 exited 119 - -1 -1 false
+		0.5 exited 120 - 0 11 false
+		0.6 exited 118 main 1 0 false
+		0.6 crashed 0:web: proc 118 exited, status 1
+		0.7 started 121
+		0.8 running 121
+		0.9 exited 122 - -1 -1 false
+		1.0 exited 121 main -1 -1 false
+		1.1 exited 123 - 0 13 false
+		1.1 crashed 0:web: proc 121 ended, nobody knows how`, held: true},
 	"not-executable": {lines: `
 		0 stopping 0:/x: permission denied
 		0 failed 0:/x: permission denied`},
