@@ -1,10 +1,14 @@
 package watch
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Only what nobody else can have written is believed, by every folder above it
@@ -60,4 +64,74 @@ func TestWrittenByUs(t *testing.T) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
+}
+
+// FuzzWrittenByUs: what is believed is, by the kernel's own walk through whatever
+// links there are, a file that is ours below nothing but folders of ours; and
+// where all is ours, all is believed.
+func FuzzWrittenByUs(f *testing.F) {
+	base, err := os.MkdirTemp("/run", "respawner-test")
+	if err != nil {
+		unmet(f, err) // an ordinary user has no folder that is safe for sure
+	}
+	f.Cleanup(func() { _ = os.RemoveAll(base) })
+	places := []string{"a", "a/b", "c", "a/f", "a/b/f", "c/f"} // of which each may be open to others
+	for _, place := range places {
+		path := filepath.Join(base, place)
+		if filepath.Base(place) == "f" {
+			err = errors.Join(err, os.WriteFile(path, nil, 0o600))
+		} else {
+			err = errors.Join(err, os.Mkdir(path, 0o700))
+		}
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, links := range []string{"b c", "../c/f b/../f", "/c/l/f /a", "l l", "../c/l ../a/l", "./b//./f /a/b/", "../../../tmp x", "f/.. f/"} {
+		first, second, _ := strings.Cut(links, " ")
+		for _, path := range []string{"a/l", "a/l/f", "c/l", "c/l/b/f", "a/b/f"} {
+			f.Add(uint8(0), first, second, path)
+			f.Add(uint8(4), first, second, path)
+		}
+	}
+	f.Fuzz(func(t *testing.T, open uint8, first, second, path string) {
+		all := first + second + path
+		path = filepath.Join(base, path)
+		if strings.ContainsRune(all, 0) || len(all) > 200 || !strings.HasPrefix(path, base+"/") {
+			return
+		}
+		for i, place := range places {
+			mode := os.FileMode(0o700 | 0o022*uint32(open>>i&1))
+			check(t, os.Chmod(filepath.Join(base, place), mode))
+		}
+		for link, target := range map[string]string{"a/l": first, "c/l": second} {
+			if filepath.IsAbs(target) {
+				target = base + target
+			}
+			link = filepath.Join(base, link)
+			_ = os.Remove(link) // at first there is none
+			if os.Symlink(target, link) != nil {
+				return // an empty one
+			}
+		}
+		believed := writtenByUs(path)
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			if believed == nil && err != unix.ENOTDIR { // what can't be opened is not read
+				t.Errorf("%s is believed, but: %v", path, err)
+			}
+			return
+		}
+		there, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		check(t, errors.Join(err, unix.Close(fd)))
+		if believed == nil {
+			for at := there; at != "/"; at = filepath.Dir(at) {
+				if err := ours(at); err != nil {
+					t.Errorf("%s is %s, and believed, but %v", path, there, err)
+				}
+			}
+		} else if open == 0 && !strings.Contains(all, "..") && strings.HasPrefix(there, base) {
+			t.Errorf("%s is %s, and not believed: %v", path, there, believed)
+		}
+	})
 }
