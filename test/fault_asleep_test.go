@@ -127,7 +127,7 @@ func TestSuspendWhileRunning(t *testing.T) {
 // In the middle of a start: it comes up, with the right main process.
 func TestSuspendWhileStarting(t *testing.T) {
 	t.Parallel()
-	s := newShape(t, "late-fork", "linger=1500")
+	s := newShape(t, "late-fork", "linger=3500")
 	asked := launch(t, s.command("start", "--follow-forks", "-t", "0"))
 	s.truth("start", 1)
 	var st status

@@ -3,6 +3,7 @@
 package test
 
 import (
+	"fmt"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -56,10 +57,13 @@ func TestForkBomb(t *testing.T) {
 	}
 	st = s.mustRun()
 	g.onlyOf(st, threads)
+	s.tellsOfKilling(`[\d ]{200,}`) // the bomb
 
 	g.goesOff(st)
+	killed := st.MainPID
 	st = s.crash(st.MainPID)
 	g.onlyOf(st, threads)
+	s.recalls(fmt.Sprintf(`it crashed; first death: pid %d \(main\) killed by signal 9`, killed))
 
 	g.goesOff(st)
 	kill(t, supervisor, unix.SIGTERM)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -51,6 +52,9 @@ func TestServiceIsASubreaper(t *testing.T) {
 				t.Errorf("escapee %d of the first run lives beside the second", pid)
 			}
 		}
+		slices.Sort(first)
+		s.tellsOfKilling(strings.Trim(fmt.Sprint(first), "[]"))
+		s.recalls(fmt.Sprintf(`it crashed; first death: pid %d \(main\) killed by signal 9`, st.MainPID))
 		s.truth("escapee", 6)
 		s.knowsAll(now, 4)
 		s.stop()
@@ -74,7 +78,9 @@ func TestServiceChangesUID(t *testing.T) {
 		if uid := number(matches(`^Uid:\s+(\d+)`, (textFile{t, fmt.Sprintf("/proc/%d/status", now.MainPID)}).text())[0][1]); uid != 65534 {
 			t.Errorf("main has uid %d", uid)
 		}
+		first := slices.DeleteFunc(now.PIDs, func(pid int) bool { return pid == st.MainPID })
 		now = s.crash(now.MainPID)
+		s.tellsOfKilling(strings.Trim(fmt.Sprint(first), "[]"))
 		s.truth("escapee", 4)
 		s.knowsAll(now, 3)
 		s.stop()
@@ -110,6 +116,11 @@ func TestServiceUnsharesItsPids(t *testing.T) {
 		if now.Restarts != 1 || now.MainPID == st.MainPID {
 			t.Errorf("before %+v\nnow %+v", st, now)
 		}
+		if end := now.LastExit; end == nil || end.PID != st.MainPID || end.Code == 0 {
+			t.Errorf("last exit %+v, not that of %d", end, st.MainPID)
+		}
+		s.recalls(`it crashed; first death: pid \d+ killed by signal 9`) // init has not ended before they have
+		s.recalls(fmt.Sprintf(`exited +pid %d killed by signal 9`, init))
 		s.quiet()
 		s.stop()
 		s.starts(2)

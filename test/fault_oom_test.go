@@ -18,6 +18,17 @@ func newMemory(t *testing.T) controlGroup {
 	return g
 }
 
+// hasKilled asserts that the kernel has killed for want of memory.
+func (g controlGroup) hasKilled() {
+	g.t.Helper()
+	for _, name := range []string{"memory.oom_control", "memory.events"} {
+		if text := (textFile{g.t, g.dir + "/" + name}).text(); len(matches(`^oom_kill [1-9]`, text)) == 1 {
+			return
+		}
+	}
+	g.t.Errorf("the kernel has killed nobody in %s", g.dir)
+}
+
 // A service that takes too much memory is killed by the kernel: that is a crash.
 func TestServiceIsKilledForItsMemory(t *testing.T) {
 	t.Parallel()
@@ -28,7 +39,12 @@ func TestServiceIsKilledForItsMemory(t *testing.T) {
 	kill(t, st.MainPID, unix.SIGUSR1)
 	s.log.waitFor(fmt.Sprintf(`proc %d killed by signo 9`, st.MainPID), 1)
 	s.log.waitFor(`restarted\(1/0\)`, 1)
+	g.hasKilled()
 	now := s.waitState("running")
+	if r := s.tell("status"); len(matches(fmt.Sprintf(`^  last exit +pid %d killed by signal 9 \(SIGKILL\)`, st.MainPID), r.stdout)) != 1 {
+		t.Errorf("status: %v", r)
+	}
+	s.recalls(fmt.Sprintf(`it crashed; first death: pid %d \(main\) killed by signal 9`, st.MainPID))
 	if now.LastExit == nil || now.LastExit.PID != st.MainPID || now.LastExit.Signal != 9 || now.Restarts != 1 {
 		t.Errorf("now %+v, last exit %+v", now, now.LastExit)
 	}
@@ -56,6 +72,7 @@ func TestSupervisorIsKilledForMemory(t *testing.T) {
 			g.add(hog.pid())
 			hog.signal(unix.SIGUSR1)
 			waitDead(t, st.SupervisorPID)
+			g.hasKilled()
 			hog.code() // it has come next
 			s.mustBeOrphaned(st.MainPID)
 			if r := s.tell(verb); r.code != 0 {

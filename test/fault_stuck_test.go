@@ -153,6 +153,7 @@ func TestStopOfWhoForksWithoutEnd(t *testing.T) {
 			s.track(step)
 			s.program, s.args = "/bin/sh", append(g.inside(s.program), s.args...)
 			s.name = "spinner"
+			t.Cleanup(func() { g.set("0", "pids.max") }) // or nobody could end it when the test has failed
 			if r := s.tell("start", "--stop-timeout", "0.5"); r.code != 0 {
 				t.Fatalf("start: %v", r)
 			}
@@ -164,6 +165,8 @@ func TestStopOfWhoForksWithoutEnd(t *testing.T) {
 				t.Errorf("stop has left:\n%s", left)
 			}
 			s.mustNotRun("stopped")
+			s.tellsOfKilling(`[\d ]{600,}`) // of whom there are hundreds
+			s.recalls(`spinner, life 1 of 1: .*; spinner was stopped$`)
 			s.starts(1)
 		})
 	}

@@ -32,9 +32,9 @@ func TestHistory(t *testing.T) {
 	out := textFile{t, writeFile(t, s.dir+"/history", r.stdout, 0o600)}
 	out.inOrder(
 		`(?m)^shape, life 1 of 3: up for \d+\.\ds; it crashed; first death: `+
-			fmt.Sprintf(`pid %d \((main|root)\) killed by signal 11 \(SIGSEGV\)(, core dumped)?; started again 0\.\ds later$`, victim),
+			fmt.Sprintf(`pid %d \((main|root)\) killed by signal 11 \(SIGSEGV\)(, core dumped)?; started again \d+\.\ds later$`, victim),
 		`started `, `followed `, `running `, `exited `, `crashed `, `backoff `,
-		`(?m)^shape, life 2 of 3: up for \d+\.\ds; it was restarted on request; started again 0\.\ds later$`,
+		`(?m)^shape, life 2 of 3: up for \d+\.\ds; it was restarted on request; started again \d+\.\ds later$`,
 		`started `, `running `, `restarting `,
 		`(?m)^shape, life 3 of 3: up for \d+\.\ds; shape was stopped$`,
 		`stopping `, `stopped `,
@@ -47,6 +47,22 @@ func TestHistory(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &all); err != nil || len(all) < 10 || all[0].Name != "shape" || all[0].What != "started" {
 		t.Errorf("history --json: %v, %v", err, r)
 	}
+}
+
+// recalls asserts that the history has a line.
+func (s *service) recalls(pattern string) {
+	s.t.Helper()
+	if r := s.tell("history"); r.code != 0 || len(matches(pattern, r.stdout)) == 0 {
+		s.t.Errorf("history should say %q: %v", pattern, r)
+	}
+}
+
+// tellsOfKilling asserts that log and history tell who did not heed TERM, each
+// of whom is matched by the pattern of a pid.
+func (s *service) tellsOfKilling(pids string) {
+	s.t.Helper()
+	s.log.waitFor(`warning: `+s.name+`: pid `+pids+` still there, though asked to end: killing$`, 1)
+	s.recalls(`killing +they did not end when asked to: pid ` + pids + `$`)
 }
 
 // What a supervisor that was killed had written down is not lost.

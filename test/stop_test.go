@@ -3,6 +3,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -38,6 +39,7 @@ func TestStopEndsTheStubborn(t *testing.T) {
 	st := s.start("--stop-timeout", "0.5")
 	s.stop()
 	s.log.inOrder(`proc \d+ killed by signo 9`, `stopped`)
+	s.tellsOfKilling(fmt.Sprint(st.MainPID))
 	end := s.mustNotRun("stopped")
 	if end.LastExit == nil || end.LastExit.PID != st.MainPID || end.LastExit.Signal != 9 {
 		t.Errorf("last exit %+v, not signal 9 of pid %d", end.LastExit, st.MainPID)
