@@ -4,6 +4,7 @@ package test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,8 +70,54 @@ func TestRuntimeDirFillsUp(t *testing.T) {
 	kill(t, st.SupervisorPID, unix.SIGKILL)
 	s.stop()
 	s.mustNotRun("stopped")
+	s.log.waitFor(`if the supervisor is killed, adopt will not know how it was started this time.*no space left`, 3)
+	s.log.waitFor(`putting things away.*no space left`, 1)
 	free()
 	s.start("--follow-forks")
+	s.stop()
+}
+
+// On a full disk there is no place for all that has to be written down of a
+// service that grows: that is said. Who takes it over knows it by what it has in
+// its environment.
+func TestServiceGrowsOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	disk := newDisk(t)
+	s := newShell(t, `
+		trap 'i=0; while [ $((i+=1)) -le 100 ]; do sleep 300 & done; echo "grown $$" >>"$0"' USR1
+		echo "start $$" >>"$0"; while :; do sleep 300 & wait $!; done`)
+	s.args, s.runtime = append(s.args, s.journal.path), disk+"/run"
+	st := s.start("--output", "none")
+	free := fill(t, disk)
+	kill(t, st.MainPID, unix.SIGUSR1)
+	s.truth("grown", 1)
+	s.log.waitFor(`sh: if the supervisor is killed, the next one will not know all.*no space left`, 1)
+	st = s.knowsAll(st, 100)
+	for _, verb := range []string{"adopt", "start"} {
+		kill(t, st.SupervisorPID, unix.SIGKILL)
+		if r := s.tell(verb, map[string][]string{"start": {"--output", "none"}}[verb]...); r.code != 0 {
+			t.Fatalf("%s: %v", verb, r)
+		}
+		now := s.mustRun()
+		if now.MainPID != st.MainPID || !slices.Equal(now.PIDs, st.PIDs) || now.Restarts != 0 {
+			t.Errorf("%s: first %+v, then %+v", verb, st, now)
+		}
+		st = now
+	}
+	s.log.waitFor(`it has left no state`, 2)
+	s.starts(1)
+	for _, pid := range st.PIDs { // there is no place for each of these deaths in the history
+		if pid != st.MainPID {
+			kill(t, pid, unix.SIGKILL)
+		}
+	}
+	s.log.waitFor(`history of sh: .*no space left`, 1)
+	free()
+	s.tell("reset")
+	s.recalls(`reset`)
+	if n := s.log.count(`history of sh`); n > 3 { // some lines may have had a place in between
+		t.Errorf("told %d times", n)
+	}
 	s.stop()
 }
 

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"errors"
 	"time"
 
 	"respawner/watch/control"
@@ -11,9 +10,10 @@ import (
 // journal is the room of what comes about in a service: those who follow are
 // told at once; what is worth it is written down at the end of the turn.
 type journal struct {
-	file  *control.History // nil: nobody looks back
-	seq   int64
-	lines []byte // to be written
+	file   *control.History // nil: nobody looks back
+	seq    int64
+	lines  []byte // to be written
+	failed bool   // they could not be, the last time
 }
 
 func newJournal(h *control.History) journal {
@@ -74,18 +74,18 @@ func matters(ev control.Event) bool {
 	return true
 }
 
-// write writes down what a turn has brought. A history that can't be written
-// is given up: it is not worth a line in the log for each event.
+// write writes down what a turn has brought. What can't be written is lost, and
+// told of once: a disk that is full may have place again.
 func (j *journal) write() error {
 	if len(j.lines) == 0 {
 		return nil
 	}
 	err := j.file.Append(j.lines)
 	j.lines = nil
-	if err != nil {
-		err = errors.Join(err, j.close())
-		j.file = nil
+	if again := j.failed && err != nil; again {
+		return nil
 	}
+	j.failed = err != nil
 	return err
 }
 

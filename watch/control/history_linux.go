@@ -22,7 +22,7 @@ type History struct {
 	file  *os.File
 	size  int64
 	last  int64
-	begun bool // something was added
+	begun bool // something was added, and has an end
 }
 
 // History opens the service's history to add to it.
@@ -74,11 +74,11 @@ func (h *History) Append(lines []byte) error {
 		}
 	}
 	if !h.begun && h.size > 0 {
-		lines = append([]byte("\n"), lines...) // the last line of who was killed may have no end
+		lines = append([]byte("\n"), lines...) // the last line of who was killed, or had no place, may have no end
 	}
-	h.begun = true
 	n, err := h.file.Write(lines)
 	h.size += int64(n)
+	h.begun = err == nil
 	if err != nil {
 		return fmt.Errorf("history of %s: %w", h.claim.name, err)
 	}
