@@ -16,6 +16,7 @@ type victims struct {
 	t    *testing.T
 	heed textFile
 	pids []int
+	fds  []int // a pidfd of each: a pid may be given to others when they die
 }
 
 func newVictims(t *testing.T) *victims {
@@ -23,10 +24,10 @@ func newVictims(t *testing.T) *victims {
 	needShape(t)
 	v := &victims{t: t, heed: textFile{t, tempDir(t) + "/victims"}}
 	t.Cleanup(func() {
-		for _, pid := range v.pids {
-			if alive(pid) {
-				kill(t, pid, unix.SIGKILL)
-			}
+		for _, fd := range v.fds {
+			_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) // it may be gone
+			_, _ = hasEnded(fd, patience)
+			_ = unix.Close(fd)
 		}
 		reapOrphans()
 	})
@@ -40,7 +41,7 @@ func (v *victims) take(pid int) {
 	r := shell(v.t, shape, "victim", v.heed.path, fmt.Sprintf("pid=%d", pid))
 	switch {
 	case r.code == 0:
-		v.pids = append(v.pids, pid)
+		v.has(pid)
 		v.heed.waitFor(fmt.Sprintf(`^victim %d$`, pid), 1)
 	case !alive(pid):
 		v.t.Fatalf("victim %d: %v", pid, r)
@@ -51,8 +52,18 @@ func (v *victims) take(pid int) {
 func (v *victims) add() {
 	v.t.Helper()
 	one := launch(v.t, command(v.t, shape, "victim", v.heed.path))
-	v.pids = append(v.pids, one.pid())
+	v.has(one.pid())
 	v.heed.waitFor(`^victim \d+$`, len(v.pids))
+}
+
+// has takes note of one.
+func (v *victims) has(pid int) {
+	v.t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		v.t.Fatalf("victim %d: %v", pid, err)
+	}
+	v.pids, v.fds = append(v.pids, pid), append(v.fds, fd)
 }
 
 // unharmed asserts that they have felt nothing.
@@ -61,9 +72,9 @@ func (v *victims) unharmed() {
 	if n := v.heed.count(`^signal`); n != 0 {
 		v.t.Errorf("%d signals have reached strangers:\n%s", n, v.heed.text())
 	}
-	for _, pid := range v.pids {
-		if !alive(pid) {
-			v.t.Errorf("stranger %d was killed", pid)
+	for i, fd := range v.fds {
+		if ended, err := hasEnded(fd, 0); ended || err != nil {
+			v.t.Errorf("stranger %d was killed (%v)", v.pids[i], err)
 		}
 	}
 }
@@ -136,11 +147,16 @@ func TestPidsComeRound(t *testing.T) {
 	s := newShape(t, "churn", "rate=200")
 	v := newVictims(t)
 	st := s.start("-t", "0", "--stop-timeout", "0.5")
-	for range 5 {
+	for crash := 1; crash <= 5; crash++ {
 		for range 3 {
 			v.add()
 		}
-		st = s.crash(st.MainPID)
+		s.journal.waitFor(`^hundred \d+$`, s.journal.count(`^hundred \d+$`)+2) // once round, and again
+		kill(t, st.MainPID, unix.SIGKILL)
+		s.log.waitFor(fmt.Sprintf(`shape restarted\(%d/0\), pid \d+`, crash), 1)
+		if st = s.waitState("running"); st.Restarts != crash { // main may have the pid of the one before
+			t.Fatalf("after crash %d: %+v", crash, st)
+		}
 	}
 	s.quietStop()
 	s.mustNotRun("stopped")

@@ -152,6 +152,11 @@ func awaitDeath(pid int, limit time.Duration) (bool, error) {
 		return false, err
 	}
 	defer unix.Close(fd)
+	return hasEnded(fd, limit)
+}
+
+// hasEnded waits for the end of the process that a pidfd was opened for.
+func hasEnded(fd int, limit time.Duration) (bool, error) {
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	for end := time.Now().Add(limit); ; {
 		n, err := unix.Poll(poll, int(max(time.Until(end), 0)/time.Millisecond))
@@ -168,17 +173,26 @@ func waitDead(t *testing.T, pid int) {
 	}
 }
 
-// kill sends a signal and, when it is KILL, waits for the death.
+// kill sends a signal and, when it is KILL, waits for the death. The pid may be
+// somebody else's right after that.
 func kill(t *testing.T, pid int, sig unix.Signal) {
 	t.Helper()
 	if pid <= 1 {
 		t.Fatalf("no process to signal: pid %d", pid)
 	}
-	if err := unix.Kill(pid, sig); err != nil {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		err = unix.PidfdSendSignal(fd, sig, nil, 0)
+	}
+	if err != nil {
 		t.Fatalf("signal %d to pid %d: %v", sig, pid, err)
 	}
-	if sig == unix.SIGKILL {
-		waitDead(t, pid)
+	if sig != unix.SIGKILL {
+		return
+	}
+	if dead, err := hasEnded(fd, patience); err != nil || !dead {
+		t.Fatalf("process %d, which was killed, lives on after %v (%v)", pid, patience, err)
 	}
 }
 

@@ -414,8 +414,8 @@ static void setuid_root(void)
 	serve("root");
 }
 
-/* churn forks children that live for up to 0.1 s, at a rate, without end; every
- * tenth heeds no TERM. */
+/* churn forks children that live for up to 0.1 s, at a rate, without end, and
+ * notes each hundred; every tenth heeds no TERM. */
 static void churn(void)
 {
 	struct sigaction term = {.sa_handler = on_term};
@@ -430,6 +430,8 @@ static void churn(void)
 			sleep_ms(n * 7919 % 100);
 			_exit(0);
 		}
+		if (n % 100 == 99)
+			note("hundred");
 		usleep(1000000 / option.rate);
 	}
 }
