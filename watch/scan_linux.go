@@ -7,11 +7,11 @@ import (
 	"respawner/watch/service"
 )
 
-// scanAll scans until nobody new is found, or often enough: while a scan goes
-// from the top down, an orphan can come up behind it.
+// scanAll scans until twice nobody new was found, or often enough: while a scan
+// goes from the top down, an orphan can come up behind it.
 func (s *Supervisor) scanAll() error {
 	var err error
-	for range maxPasses {
+	for pass, quiet := 0, 0; pass < maxPasses && quiet < 2; pass++ {
 		before := s.entered
 		err = s.scan()
 		for _, u := range s.units {
@@ -19,8 +19,11 @@ func (s *Supervisor) scanAll() error {
 				s.adoptMarked(u) // an orphan of theirs is below nobody who is known
 			}
 		}
-		if err != nil || s.entered == before {
+		if err != nil {
 			break
+		}
+		if quiet++; s.entered != before {
+			quiet = 0
 		}
 	}
 	return err
