@@ -190,7 +190,7 @@ func (s *Supervisor) born(parent, child int, at time.Duration) bool {
 	case p == nil:
 	case up == nil: // we did not start it: CLONE_PARENT by a root, which is not told
 		s.lookAt(p)
-	case s.ladder.set != nil && at < up.joined: // so it did not have the parent then, nor has it the child
+	case s.ladder.set != nil && !s.isStill(p): // it did not have the parent then, or has been told that the child is dead
 		s.ladder.late = append(s.ladder.late, p)
 	}
 	return true

@@ -43,7 +43,6 @@ func (s *Supervisor) join(p *process) error {
 	if err != nil {
 		return err
 	}
-	p.joined = s.monotonic()
 	b, _, err := set.Birth(p.pid)
 	p.born = b.Time
 	return err

@@ -25,7 +25,7 @@ type ladder struct {
 	set  kernelSet // of TrackKernelSet
 
 	forked   bool       // the set has grown since it was looked after
-	late     []*process // those with a parent that came into the set after their birth
+	late     []*process // those whose birth was told, but that are not in the set
 	overfull uint64     // how many births it had no room for, and has been helped with
 
 	changed bool       // TrackSocketFilter: others pass than those who are known

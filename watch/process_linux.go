@@ -32,8 +32,8 @@ type process struct {
 
 	// since is when it was known to live: the time of its fork's event, or of
 	// the scan that found it. born is when the kernel's set says that it was
-	// forked, 0 if it was put there, and joined is when we have put it there.
-	since, born, joined time.Duration
+	// forked, 0 if it was put there.
+	since, born time.Duration
 
 	opened time.Duration // when it had its pidfd
 }
