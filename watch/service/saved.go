@@ -193,11 +193,16 @@ func (m *Machine) restoreProcs(s Saved) error {
 
 // resume sets the deadlines again. A start that was under way, and of which
 // nothing was found, is made again, if it is still wanted; one that has come of
-// what was told since is being made.
+// what was told since is being made. Who was to be killed may not have been.
 func resume(m *Machine, now time.Time, _ Event) {
 	for t, at := range m.deadlines {
 		if !at.IsZero() {
 			m.do(Arm{Timer(t), at})
+		}
+	}
+	if m.hard {
+		for _, p := range m.forest.all() {
+			m.do(Kill{p.pid, true})
 		}
 	}
 	open := m.spawning && m.run == m.restored

@@ -183,3 +183,23 @@ func TestPidGivenAwayBeforeRestore(t *testing.T) {
 		}
 	}
 }
+
+// A supervisor may be killed between writing that all are to be killed and
+// doing it: the next one kills them.
+func TestKilledAgainAfterRestore(t *testing.T) {
+	for _, state := range []State{Stopping, Backoff} {
+		m, err := Restore(Spec{Name: "x"}, Saved{
+			State: state, Run: 1, Hard: true, Asked: true, Programs: []Program{{}}, Respawn: time.Unix(9, 0),
+			Procs: []SavedProc{{PID: 5, Seq: 1, Founder: 1, Termed: true}, {PID: 6, Parent: 5, Seq: 2, Founder: 1}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := m.Step(time.Unix(0, 0), Resume{})
+		for _, pid := range []int{5, 6} {
+			if !slices.Contains(got, Effect(Kill{pid, true})) {
+				t.Errorf("%v: pid %d is not killed: %+v", state, pid, got)
+			}
+		}
+	}
+}
