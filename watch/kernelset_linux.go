@@ -133,10 +133,16 @@ func (s *Supervisor) takeOrphan(u *unit, b procconn.Birth) {
 	if u == nil {
 		u = s.owner(b.PID)
 	}
-	if u != nil {
-		s.adopt(u, s.parentIn(b.PID), b.PID, b.Time)
-		s.lookAt(s.procs[b.PID]) // what it ran was not told either
+	if u == nil {
+		return
 	}
+	parent := s.parentIn(b.PID)
+	s.adopt(u, parent, b.PID, b.Time)
+	p := s.procs[b.PID]
+	if parent == 0 && !s.descends(b.PID) {
+		p.foreign = true // as its parent was that has died: init has it
+	}
+	s.lookAt(p) // what it ran was not told either
 }
 
 // overheard is called for an event about a process that we don't know. If it

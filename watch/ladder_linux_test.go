@@ -362,3 +362,30 @@ func TestFirstThreadEnds(t *testing.T) {
 		t.Errorf("known how it ended, but it lives: %+v", g.procs[pid].exit)
 	}
 }
+
+// The orphan of a process that did not descend from us is init's. It is followed
+// and ended all the same when its birth is known from the set alone.
+func TestReplayOfAnAdoptedOne(t *testing.T) {
+	path, hear := fifo(t)
+	run(t, "sh", "-c", fmt.Sprintf("(sh -c 'echo $$ >%s; exec sleep 1000' &)", path))
+	child := pidOf(hear())
+	fd := must(unix.PidfdOpen(child, 0))
+	t.Cleanup(func() { check(t, errors.Join(host.sendSignal(fd, unix.SIGKILL), unix.Close(fd))) })
+	g := setUp(t, TrackKernelSet, "exec sleep 1000")
+	u := g.units[0]
+	adopted := &process{pid: nobody, unit: u, pidfd: -1, foreign: true}
+	g.enter(adopted)
+	check(t, g.join(adopted))
+	g.tell(u, service.Forked{Child: nobody})
+	g.kernel.Send(fork(nobody, child))
+	for ok := true; ok; { // the event gets lost
+		_, ok, _ = g.ladder.conn.TryReceive()
+	}
+	g.kernel.Overflow()
+	g.catchUp()
+	g.wantTree("%d<0 %d<0 %d<0", g.main, nobody, child)
+	g.tell(u, service.Stop{})
+	g.catchUp()
+	g.wantTree("%d<0 %d<0 %d<0", g.main, nobody, child)
+	readable(t, fd)
+}
