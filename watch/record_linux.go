@@ -47,6 +47,16 @@ func (r *record) rebase(now time.Time, uptime time.Duration) {
 	r.Machine.Rebase(func(t time.Time) time.Time { return now.Add(t.Add(set).Sub(now)) })
 }
 
+// byClock is a time of a living supervisor by the clock as it is set now, which
+// is what is left of it in writing.
+func byClock(t, now time.Time) time.Time {
+	set := now.Add(t.Sub(now)).Round(0).Sub(t.Round(0))
+	if set.Abs() < clockSlack {
+		return t
+	}
+	return t.Round(0).Add(set)
+}
+
 // maxRecorded bounds how many processes a record names, the roots and their
 // nearest first; the others are found below them, or by their environment.
 const maxRecorded = 2048
@@ -144,8 +154,10 @@ func (s *Supervisor) writeRecord(u *unit) {
 }
 
 func (s *Supervisor) recordOf(u *unit) record {
-	rec := record{V: RecordVersion, Boot: u.recorder.boot, Clock: clockOf(s.now(), s.uptime()), Machine: u.machine.Save(), Said: u.said, Output: u.config.Output.Name}
+	now := s.now()
+	rec := record{V: RecordVersion, Boot: u.recorder.boot, Clock: clockOf(now, s.uptime()), Machine: u.machine.Save(), Said: u.said, Output: u.config.Output.Name}
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
+	rec.Machine.Rebase(func(t time.Time) time.Time { return byClock(t, now) })
 	for _, q := range rec.Machine.Procs {
 		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && s.identify(p) {
 			rec.Procs = append(rec.Procs, p.identity)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -216,3 +217,43 @@ func TestRecordOutlivesTheClock(t *testing.T) {
 		t.Errorf("nothing became %+v", nothing.Machine)
 	}
 }
+
+// setClock is a time of a clock that was set by so much before it was read: its
+// monotonic reading is what it would have been (package time, Time.wall).
+func setClock(now time.Time, by time.Duration) time.Time {
+	const nsecBits = 30
+	wall := (*uint64)(unsafe.Pointer(&now))
+	*wall += uint64(int64(by/time.Second)) << nsecBits
+	return now
+}
+
+// Nor does it matter when the clock is set between an arming and the writing of
+// it: a supervisor that lives goes by its monotonic readings.
+func TestRecordOfALiveClock(t *testing.T) {
+	for _, set := range []time.Duration{time.Hour, -time.Hour} {
+		armed := time.Now()
+		m := service.New(service.Spec{Name: "x", RespawnDelay: 5 * time.Second, StopTimeout: time.Second})
+		u := &unit{machine: m}
+		for _, ev := range []service.Event{
+			service.Start{}, service.Spawned{Run: 1, PID: 5}, service.Exited{PID: 5, Exit: service.Exit{Known: true, Signal: 9}},
+		} {
+			m.Step(armed, ev)
+		}
+		k := &clockOnly{kernel: host, at: setClock(armed.Add(2*time.Second), set)}
+		rec := (&Supervisor{kernel: k}).recordOf(u)
+		text := must(json.Marshal(rec))
+		check(t, json.Unmarshal(text, &rec))
+		rec.rebase(k.at, k.uptime())
+		if wait := rec.Machine.Deadlines["respawn"].Sub(k.at); wait != 3*time.Second {
+			t.Errorf("set by %v: a start that was due in 3s is due in %v", set, wait)
+		}
+	}
+}
+
+// clockOnly is a kernel on which it is always the same time of day.
+type clockOnly struct {
+	kernel
+	at time.Time
+}
+
+func (c *clockOnly) now() time.Time { return c.at }
