@@ -174,3 +174,37 @@ func TestPidfileOnlyIsNotFollowed(t *testing.T) {
 	e.quiet()
 	e.stop()
 }
+
+// Who was there before the start is not believed to be the daemon by a later
+// supervisor, or binary, either.
+func TestPidfileOfStrangersAfterATakeover(t *testing.T) {
+	for name, change := range map[string]func(s *service, st status){
+		"upgrade": func(s *service, _ status) { s.upgrade() },
+		"adopt": func(s *service, st status) {
+			kill(s.t, st.SupervisorPID, unix.SIGKILL)
+			eventually(s.t, "adopt", func() bool { return s.tell("adopt").code == 0 })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pidfile := rootDir(t) + "/daemon.pid"
+			stranger := launch(t, command(t, "sleep", "300"))
+			s := newShape(t, "double-fork")
+			st := mustBeMain(s, s.start("--follow-forks", "--pidfile="+pidfile), 1)
+			change(s, st)
+			writeFile(t, pidfile, strconv.Itoa(stranger.pid())+"\n", 0o644)
+			s.complains("daemon.pid")
+			if now := s.status(); now.MainPID != st.MainPID || len(now.PIDs) != len(st.PIDs) {
+				t.Errorf("%+v became %+v", st, now)
+			}
+			if r := s.tell("stop"); r.code != 0 {
+				t.Errorf("stop: %v", r)
+			}
+			if !alive(stranger.pid()) {
+				t.Error("the stranger was killed")
+			}
+			stranger.signal(unix.SIGKILL)
+			stranger.code()
+		})
+	}
+}

@@ -38,7 +38,7 @@ func (s *Supervisor) begin(u *unit) {
 // go on.
 func (s *Supervisor) adoptForest(u *unit) {
 	rec, why := u.restore(s.now(), s.uptime())
-	u.said = rec.Said
+	u.said, u.started = rec.Said, cmp.Or(rec.Started, s.uptime()) // where it is not known, it was before us
 	if why != nil {
 		u.log.Warn(u.name+": going by the environment of its processes", "error", why)
 	}

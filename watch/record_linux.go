@@ -18,8 +18,9 @@ type record struct {
 	Clock   time.Duration `json:"clock,omitempty"` // see clockOf
 	Machine service.Saved `json:"machine"`
 	Procs   []identity    `json:"procs"`
-	Said    []string      `json:"said,omitempty"`   // the program's last words
-	Output  string        `json:"output,omitempty"` // where its output is kept
+	Started time.Duration `json:"started,omitempty"` // see unit
+	Said    []string      `json:"said,omitempty"`    // the program's last words
+	Output  string        `json:"output,omitempty"`  // where its output is kept
 }
 
 // RecordVersion is the version of what a supervisor writes down; another one
@@ -155,7 +156,10 @@ func (s *Supervisor) writeRecord(u *unit) {
 
 func (s *Supervisor) recordOf(u *unit) record {
 	now := s.now()
-	rec := record{V: RecordVersion, Boot: u.recorder.boot, Clock: clockOf(now, s.uptime()), Machine: u.machine.Save(), Said: u.said, Output: u.config.Output.Name}
+	rec := record{
+		V: RecordVersion, Boot: u.recorder.boot, Clock: clockOf(now, s.uptime()), Machine: u.machine.Save(), Started: u.started,
+		Said: u.said, Output: u.config.Output.Name,
+	}
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	rec.Machine.Rebase(func(t time.Time) time.Time { return byClock(t, now) })
 	for _, q := range rec.Machine.Procs {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,6 +167,7 @@ func (s *Supervisor) takeRest(u *unit, h handover) {
 		s.strangers[pid] = true
 	}
 	s.mixed, u.claimed, u.said = h.Mixed, h.Claimed, h.Record.Said
+	u.started = cmp.Or(h.Record.Started, s.uptime())
 	s.ladder.dropped = h.Dropped
 	u.journal.seq = max(u.journal.seq, h.Seq) // not all that was told was written down
 	for _, q := range h.Peers {
