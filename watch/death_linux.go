@@ -19,7 +19,9 @@ func (s *Supervisor) died(p *process) {
 		s.park(p) // it may have children that can't be looked for yet: until the start is over
 		return
 	}
-	s.lookAround()
+	if s.lookAround(); s.procs[p.pid] != p {
+		return // its pid is another's by now, and so it was buried
+	}
 	exit, err := s.endOf(p.pidfd)
 	switch {
 	case errors.Is(err, errNotEnded):

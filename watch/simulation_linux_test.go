@@ -28,6 +28,7 @@ import (
 
 var (
 	seedFlag = flag.Uint64("seed", 0, "replay this seed of the simulation, and tell what happens")
+	stepFlag = flag.String("step", "", "replay it on this step of the ladder")
 	soakFlag = flag.Duration("soak", 0, "go on with the simulation for so long, with new seeds")
 )
 
@@ -52,6 +53,14 @@ func TestSimulation(t *testing.T) {
 		lives++
 	}
 	t.Logf("%d lives, %d steps", lives, total)
+}
+
+// TestSimulationOfThePidfileStep lives on the step that looks around only when
+// somebody has died: what is found then may be long gone, its pid given away.
+func TestSimulationOfThePidfileStep(t *testing.T) {
+	for seed := range uint64(300) {
+		liveOn(t, seed+1, TrackPidfile)
+	}
 }
 
 // TestSimulationIsDeterministic makes sure that a seed tells a whole life.
@@ -83,9 +92,15 @@ func keptSeeds(t *testing.T) (seeds []uint64) {
 // live plays a life, and returns how many steps it had.
 func live(t *testing.T, seed uint64) int {
 	t.Helper()
+	return liveOn(t, seed, TrackBest)
+}
+
+func liveOn(t *testing.T, seed uint64, step Tracking) int {
+	t.Helper()
 	l := newLife(seed)
+	l.config.Tracking = step
 	if why := l.live(); why != "" {
-		t.Errorf("seed %d: %s\nreplay it: go test ./watch -run 'TestSimulation$' -seed=%d", seed, why, seed)
+		t.Errorf("seed %d: %s\nreplay it: go test ./watch -run 'TestSimulation$' -seed=%d -step=%v", seed, why, seed, step)
 	}
 	return l.steps
 }
@@ -93,6 +108,7 @@ func live(t *testing.T, seed uint64) int {
 func replay(t *testing.T, seed uint64) {
 	l := newLife(seed)
 	l.tracing, l.out = true, os.Stdout
+	l.config.Tracking, _ = ParseTracking(*stepFlag) // else the best
 	if why := l.live(); why != "" {
 		t.Errorf("seed %d: %s", seed, why)
 	}
@@ -402,16 +418,17 @@ func (l *life) atRest() {
 		l.violated("at rest, it is %v with main %d (%v); it knows %+v; there are %v", g.State, g.Main, m.tasks[g.Main], u.machine.Snapshot().Procs, m.living())
 	}
 	// A birth of which the kernel has lost all trace is noticed only when
-	// somebody has died; so is, by a scan, an orphan that did not come to us.
+	// somebody has died; so is, by a scan, an orphan that did not come to us, and
+	// on the last step everybody.
 	living := m.living()
-	if m.knobs.loss > 0 || s.ladder.step == TrackScan && s.hasForeign(u) {
+	if m.knobs.loss > 0 || s.ladder.step == TrackScan && s.hasForeign(u) || s.ladder.step == TrackPidfile {
 		living = slices.DeleteFunc(living, func(t *task) bool { return s.procs[t.pid] == nil })
 	}
 	for _, t := range living {
 		if p := s.procs[t.pid]; p == nil || p.pidfd < 0 || m.process(p.pidfd) != t {
 			l.violated("%v is not followed", t)
 		}
-		if file := u.machine.Program(t.pid).File; file != t.program.File && m.knobs.loss == 0 && s.ladder.step != TrackScan && !t.blurred {
+		if file := u.machine.Program(t.pid).File; file != t.program.File && m.knobs.loss == 0 && s.ladder.step < TrackScan && !t.blurred {
 			l.violated("%v is thought to run %q", t, file)
 		}
 	}
