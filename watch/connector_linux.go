@@ -45,6 +45,9 @@ func (s *Supervisor) drain() error {
 		return nil
 	}
 	for range l.conn.Capacity() + 1 { // an overflow is told beside what is in the queue
+		if l.conn == nil { // an event has made us give it up
+			break
+		}
 		ev, ok, err := l.conn.TryReceive()
 		switch {
 		case errors.Is(err, procconn.ErrOverflow):

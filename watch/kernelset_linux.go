@@ -73,7 +73,7 @@ func (s *Supervisor) lookAfterSet() error {
 	}
 	l.overfull = n
 	s.missed()
-	if err := s.replay(); err != nil {
+	if err := s.replay(); err != nil || l.set == nil {
 		return err
 	}
 	return s.enlist()
@@ -98,7 +98,7 @@ func (s *Supervisor) joinLate() (err error) {
 
 // replay takes up the births in the set that events have failed to tell of.
 // The dead are forgotten, but not before those whom they begot are known, who
-// come after them.
+// come after them. It ends where the set is given up for somebody who is found.
 func (s *Supervisor) replay() error {
 	births, err := s.ladder.set.Births()
 	if err != nil {
@@ -106,6 +106,9 @@ func (s *Supervisor) replay() error {
 	}
 	dead := map[int]*unit{} // whose they were
 	for _, b := range births {
+		if s.ladder.set == nil {
+			return nil
+		}
 		if b.PID == s.pid || s.strangers[b.PID] || s.isKnown(b.PID, b.Time, true) {
 			continue
 		}

@@ -389,3 +389,23 @@ func TestReplayOfAnAdoptedOne(t *testing.T) {
 	g.wantTree("%d<0 %d<0 %d<0", g.main, nobody, child)
 	readable(t, fd)
 }
+
+// Who is found while an event is read may not fit into the set any more: then
+// the connector is given up in the middle of the reading.
+func TestSetIsFullInTheMiddle(t *testing.T) {
+	setSize = 3
+	t.Cleanup(func() { setSize = procconn.SetSize })
+	adopted, _ := run(t, "sleep", "1000")
+	marked, _ := run(t, "env", markID+"=id", "sleep", "1000")
+	g := setUp(t, TrackBest, "sleep 1000 & exec sleep 1000")
+	u := g.units[0]
+	u.config.ID = "id"
+	p := &process{pid: adopted, unit: u, pidfd: -1, foreign: true}
+	check(t, g.admit(p, must(host.openPidfd(adopted))))
+	g.tell(u, service.Forked{Child: adopted})
+	g.kernel.Overflow()
+	g.happen(fork(1, adopted), fork(g.main, nobody))
+	if g.ladder.step != TrackScan || g.procs[marked] == nil || g.procs[adopted] != nil {
+		t.Errorf("on %v, with %s", g.ladder.step, g.tree())
+	}
+}
