@@ -126,3 +126,30 @@ func TestAdoptionWithoutDescriptors(t *testing.T) {
 		})
 	}
 }
+
+// Nor does a new binary.
+func TestUpgradeWithoutDescriptors(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(s *service, st status){
+		"descendants": func(*service, status) {},
+		"adopted": func(s *service, st status) {
+			kill(t, st.SupervisorPID, unix.SIGKILL)
+			if r := finish(t, withFewFiles(s.command("adopt"))); r.code != 0 {
+				t.Fatalf("adopt: %v", r)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, st := newCrowd(t)
+			change(s, st)
+			s.upgrade()
+			now := s.knowsTheCrowd()
+			if now.MainPID != st.MainPID || now.Restarts != 0 || !slices.Equal(now.PIDs, st.PIDs) {
+				t.Errorf("first %+v, then %+v", st, now)
+			}
+			s.starts(1)
+			s.stop()
+		})
+	}
+}

@@ -163,7 +163,7 @@ func (s *Supervisor) recordOf(u *unit) record {
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	rec.Machine.Rebase(func(t time.Time) time.Time { return byClock(t, now) })
 	for _, q := range rec.Machine.Procs {
-		if p := s.procs[q.PID]; p != nil && p.pidfd >= 0 && s.identify(p) {
+		if p := s.procs[q.PID]; p != nil && s.identify(p) {
 			rec.Procs = append(rec.Procs, p.identity)
 		}
 	}
@@ -173,6 +173,9 @@ func (s *Supervisor) recordOf(u *unit) record {
 // identify finds out the identity of a process, once; it tells whether it is
 // known.
 func (s *Supervisor) identify(p *process) bool {
+	if p.identity.PID == 0 && p.pidfd < 0 {
+		return false
+	}
 	if p.identity.PID == 0 {
 		id, err := identityOf(s.kernel, p.pid, p.pidfd)
 		if errors.Is(err, errGone) {

@@ -58,7 +58,14 @@ func (s *Supervisor) upgradeIfCalm() {
 
 // isCalm tells whether nothing is half done.
 func (s *Supervisor) isCalm() bool {
-	return !s.early.waiting() && len(s.kills) == 0 && len(s.ghosts) == 0 && !s.ladder.unfinished()
+	return !s.early.waiting() && len(s.kills) == 0 && !s.ladder.unfinished() && !slices.ContainsFunc(s.ghosts, s.isFleeting)
+}
+
+// isFleeting tells whether a ghost can't be handed over. One for which there is
+// only no descriptor can, if it will be known again; it may stay a ghost for as
+// long as it lives.
+func (s *Supervisor) isFleeting(p *process) bool {
+	return p.gone || p.foreign && p.identity.PID == 0 && !s.hasMark(p.pid, p.unit)
 }
 
 // upgrade does not return unless it has failed; then nothing has changed.
