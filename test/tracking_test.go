@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Outside of containers root has the best there is.
@@ -115,19 +117,17 @@ func TestConnectorGoesDeafTwice(t *testing.T) {
 func TestDeafWhileTheDaemonForksAway(t *testing.T) {
 	needConnector(t)
 	t.Parallel()
-	linger := "linger=2000"
-	if testing.Short() { // on an emulated processor a command takes a second
-		linger = "linger=6000"
-	}
-	s := newShape(t, "late-fork", linger)
-	st := s.start("-t", "0.2")
+	s := newShape(t, "late-fork", "linger=60000")
+	st := s.start("--follow-forks", "-t", "0.2")
 	onConnector(t, st.SupervisorPID, deafen)
+	kill(t, st.MainPID, unix.SIGUSR1)
 	daemon := s.truth("main", 1)
 	eventually(t, "the daemon is main", func() bool { return s.status().MainPID == daemon })
 	if now := s.mustRun(); now.Restarts != 0 || now.Resyncs == 0 {
 		t.Errorf("%+v", now)
 	}
-	s.crash(daemon)
-	s.starts(2)
+	kill(t, daemon, unix.SIGKILL)
+	s.log.waitFor(`restarted\(1/0\)`, 1)
 	s.stop()
+	s.starts(2)
 }

@@ -468,9 +468,12 @@ static void late_starter(void)
 	sleep_ms(option.linger);
 }
 
-/* late_fork goes to the background after a while. */
+static void wake(int sig) { (void)sig; }
+
+/* late_fork goes to the background after a while, or when it gets USR1. */
 static void late_fork(void)
 {
+	signal(SIGUSR1, wake);
 	sleep_ms(option.linger);
 	child(daemon_life);
 }
