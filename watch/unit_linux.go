@@ -99,7 +99,7 @@ func (s *Supervisor) signal(n int) {
 			continue
 		}
 		if s.isStranger(k.p) {
-			s.bury(k.p, k.p.exit)
+			s.finish(k.p, k.p.exit)
 			continue
 		}
 		if k.p.refused = s.sendKill(k); k.p.refused != nil {
