@@ -43,16 +43,17 @@ func (s *Supervisor) buryChild(p *process, exit service.Exit) {
 	s.finish(p, exit)
 }
 
-// finish buries a process when all was read that was queued when it died.
+// finish buries a process when all was read that was queued when it died, and
+// when it is known who else there is.
 func (s *Supervisor) finish(p *process, exit service.Exit) {
 	s.finishChildren(p)
-	if p.exit = exit; s.isLast(p) && s.hasOthers() {
+	p.exit, p.ending = exit, true
+	if s.isLast(p) && s.hasOthers() {
 		s.missed() // somebody was born of whom nobody told
 		s.catchUp()
 	}
-	if s.procs[p.pid] == p { // else its pid was given away, and so it was buried
-		s.bury(p, exit)
-	}
+	p.ending = false
+	s.bury(p, exit)
 }
 
 // finishChildren buries the children of a dead process that are known to be dead
@@ -139,9 +140,15 @@ func (s *Supervisor) impatient(p *process) {
 	s.buryUnreaped(p)
 }
 
-// bury takes a dead process out of the forest.
+// bury takes a dead process out of the forest. While it is being finished it
+// only makes way for another one that has its pid.
 func (s *Supervisor) bury(p *process, exit service.Exit) {
-	delete(s.procs, p.pid)
+	if s.procs[p.pid] == p {
+		delete(s.procs, p.pid)
+	}
+	if p.ending {
+		return
+	}
 	s.buried, s.ladder.changed = true, true
 	if p.foreign {
 		s.findOrphans(p)

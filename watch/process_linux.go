@@ -22,6 +22,7 @@ type process struct {
 	slot    *slot        // nil: not in the loop
 	exit    service.Exit // what the connector said of it
 	dead    bool         // but how it ended is still to be told
+	ending  bool         // and about to be told of
 	gone    bool         // dead and reaped before it could be opened
 	looked  bool         // what it runs as a root is known
 	refused error        // why it could not be signalled
