@@ -53,7 +53,7 @@ func TestReport(t *testing.T) {
 			}
 			text := tables([]*report{r})
 			for _, want := range append(tt.tables, "| 6.1.0-50-cloud-amd64 | user | scan |  | no connector | no | no |", "| user | "+tt.want+" |",
-				"Left out this time: shapes, ladder, adoption, procconn, timer, watch, control.\n") {
+				"Left out this time: shapes, ladder, adoption, clock, procconn, timer, watch, control.\n") {
 				if !strings.Contains(text, want) {
 					t.Errorf("no %q in:\n%s", want, text)
 				}
