@@ -166,6 +166,12 @@ func (s *Supervisor) verify(p *process, pidfd int) error {
 		}
 		return nil
 	}
+	if pidfd < 0 { // there is no descriptor for it now
+		if stat, err := s.statOf(p.pid); err == nil && stat.start != p.identity.Start {
+			return errOther
+		}
+		return nil
+	}
 	now, err := identityOf(s.kernel, p.pid, pidfd)
 	switch {
 	case errors.Is(err, errGone) && s.parentOf(p.pid) == s.pid:
@@ -186,11 +192,14 @@ func (s *Supervisor) adoptMarked(u *unit) {
 	}
 	var mute map[int]bool
 	for range maxPasses {
-		marked, stillMute := s.readMarks(u)
+		marked, stillMute, former := s.readMarks(u)
 		for _, pid := range marked {
-			if s.procs[pid] == nil { // a death that came up while /proc was read has had it read, too
+			if s.procs[pid] == nil {
 				s.adoptFound(u, pid)
 			}
+		}
+		for _, p := range former {
+			s.buryAside(p)
 		}
 		sure := len(marked) == 0
 		for pid := range stillMute {
@@ -205,14 +214,17 @@ func (s *Supervisor) adoptMarked(u *unit) {
 
 // readMarks looks for those in /proc that are not known, parents before
 // children; mute are those whose environment can't be read, for one because they
-// are dead.
-func (s *Supervisor) readMarks(u *unit) (marked []int, mute map[int]bool) {
+// are dead; former are those who had the pid of another one.
+func (s *Supervisor) readMarks(u *unit) (marked []int, mute map[int]bool, former []*process) {
 	all, err := s.allPids()
 	s.check(err)
 	mute = map[int]bool{}
 	start := map[int]time.Duration{}
 	for _, pid := range all {
-		if s.dropFormer(pid); pid == s.pid || s.procs[pid] != nil {
+		if p := s.setAside(pid); p != nil {
+			former = append(former, p)
+		}
+		if pid == s.pid || s.procs[pid] != nil {
 			continue
 		}
 		mark, err := s.markOf(pid, markID)
@@ -225,7 +237,7 @@ func (s *Supervisor) readMarks(u *unit) (marked []int, mute map[int]bool) {
 		}
 	}
 	slices.SortFunc(marked, func(a, b int) int { return cmp.Or(cmp.Compare(start[a], start[b]), cmp.Compare(a, b)) })
-	return marked, mute
+	return marked, mute, former
 }
 
 // hasForeign tells whether a service has processes that don't descend from us.

@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"respawner/procconn"
@@ -121,24 +122,25 @@ func (s *Supervisor) noteResync() {
 	}
 }
 
-// dropStrangers makes sure of the processes whose pidfds were opened since it
-// last was sure: the pid may have been given away before, and that birth be
-// among those that were not told.
+// dropStrangers makes sure of the processes: the pid of one may have been given
+// away before its pidfd was opened, and that birth be among those that were not
+// told.
 func (s *Supervisor) dropStrangers() {
-	opened := s.ladder.opened
-	s.ladder.opened = nil
-	for _, p := range opened {
-		if s.procs[p.pid] == p && p.pidfd >= 0 && !s.isStill(p) {
+	for _, p := range s.everybody() {
+		sure := p.pidfd < 0 || s.hasEnded(p) && !slices.Contains(s.ladder.opened, p)
+		if s.procs[p.pid] == p && !sure && !s.isStill(p) {
 			s.bury(p, p.exit)
 		}
 	}
+	s.ladder.opened = nil
 }
 
 // isStill tells whether a pid is still that of the process: by the set, if
-// there is one, else by its parent.
+// there is one, else by its parent. Who does not descend from us may have any, so
+// it is looked at only after it was opened.
 func (s *Supervisor) isStill(p *process) bool {
 	if s.ladder.set == nil {
-		return s.belongs(p)
+		return p.foreign && !slices.Contains(s.ladder.opened, p) || s.belongs(p)
 	}
 	b, in, err := s.ladder.set.Birth(p.pid)
 	s.check(err)
@@ -181,15 +183,16 @@ func (s *Supervisor) ranProgram(p *process) {
 // born takes a birth into the forest, if the parent is of it. It tells whether
 // the child or the parent was known.
 func (s *Supervisor) born(parent, child int, at time.Duration) bool {
-	ours := s.procs[parent] != nil || parent == s.pid
+	up := s.procs[parent]
+	ours := up != nil || parent == s.pid
 	if s.isKnown(child, at, ours) {
 		return true
 	}
-	if !ours {
+	if !ours || up != nil && !s.wasThere(up, at) {
 		return false
 	}
 	p := s.takeIn(parent, child, at)
-	switch up := s.procs[parent]; {
+	switch {
 	case p == nil:
 	case up == nil: // we did not start it: CLONE_PARENT by a root, which is not told
 		s.lookAt(p)
@@ -199,16 +202,32 @@ func (s *Supervisor) born(parent, child int, at time.Duration) bool {
 	return true
 }
 
+// wasThere tells whether a process was there at a time when somebody of its pid
+// forked. One that a scan has found may be younger than what is in the queue.
+func (s *Supervisor) wasThere(p *process, at time.Duration) bool {
+	switch {
+	case p.dead: // all that it has done was told before
+		return false
+	case at >= p.since:
+		return true
+	}
+	stat, err := s.statOf(p.pid)
+	return err != nil || stat.start <= s.uptimeAt(at)
+}
+
+// uptimeAt is what CLOCK_BOOTTIME showed at a time of CLOCK_MONOTONIC, or more if
+// the machine was suspended since.
+func (s *Supervisor) uptimeAt(t time.Duration) time.Duration {
+	now := s.monotonic()
+	return t + s.uptime() - now
+}
+
 // outlived tells whether a process was there before a birth and still has its
 // pid, so that it is its own: a fork can be seen in /proc a moment before it is
 // told. One that its parent has reaped has that parent to stand for it. A birth
 // by a stranger is never of a process of ours.
 func (s *Supervisor) outlived(p *process, birth time.Duration) bool {
-	if p.pidfd < 0 || p.opened > birth {
-		return false
-	}
-	_, err := s.endOf(p.pidfd)
-	return err == nil || !s.hasEnded(p)
+	return p.pidfd >= 0 && p.opened <= birth && s.hasPid(p)
 }
 
 // isKnown tells whether a birth is that of a process that we know. If it is a

@@ -46,8 +46,8 @@ func (s *Supervisor) buryChild(p *process, exit service.Exit) {
 // finish buries a process when all was read that was queued when it died, and
 // when it is known who else there is.
 func (s *Supervisor) finish(p *process, exit service.Exit) {
-	s.finishChildren(p)
 	p.exit, p.ending = exit, true
+	s.finishChildren(p)
 	if s.isLast(p) && s.hasOthers() {
 		s.missed() // somebody was born of whom nobody told
 		s.catchUp()
@@ -66,7 +66,8 @@ func (s *Supervisor) finishChildren(p *process) {
 	}
 }
 
-// hasOthers tells whether we have a child that is not known to be dead.
+// hasOthers tells whether we have a child that is not known to be dead, nor a
+// stranger.
 func (s *Supervisor) hasOthers() bool {
 	for _, pid := range slices.Sorted(maps.Keys(s.unreaped)) {
 		if s.parentOf(pid) == s.pid {
@@ -74,13 +75,16 @@ func (s *Supervisor) hasOthers() bool {
 			delete(s.unreaped, pid)
 		}
 	}
+	if s.mixed {
+		return slices.ContainsFunc(s.childrenOf(s.pid), func(pid int) bool { return !s.strangers[pid] })
+	}
 	return s.hasChildren()
 }
 
 // isLast tells whether nobody else is known who could be our child, where that
 // should be known.
 func (s *Supervisor) isLast(p *process) bool {
-	return s.ladder.conn != nil && len(s.procs) == 1 && s.procs[p.pid] == p && !s.mixed && !s.early.waiting()
+	return s.ladder.conn != nil && len(s.procs) == 1 && s.procs[p.pid] == p && !s.early.waiting()
 }
 
 // diedElsewhere acts on the death of a process that is not our child. How it
@@ -209,8 +213,11 @@ func (s *Supervisor) reapRest() error {
 			s.missed()
 			s.catchUp()
 		}
-		if p := s.procs[pid]; p != nil {
+		if p := s.procs[pid]; p != nil && (p.pidfd < 0 || s.hasPid(p)) {
 			return s.unpark(p) // its pidfd tells, in the next turn
+		} else if p != nil {
+			s.finish(p, p.exit) // this one has got its pid
+			continue
 		}
 		delete(s.strangers, pid)
 		delete(s.unreaped, pid)

@@ -37,32 +37,58 @@ func (m *model) dial() (connector, error) {
 	return m.queue, nil
 }
 
+// stamp gives an event its time; no two have the same. Before it is queued, those
+// of other processors may be, and these be newer.
+func (m *model) stamp() time.Duration {
+	m.time += time.Microsecond
+	return m.time
+}
+
+// bear goes on with a fork whose event is still to be told.
+func (m *model) bear(t *task) {
+	if t.stamp == 0 {
+		t.stamp = m.stamp()
+		return
+	}
+	m.tellBirth(t)
+}
+
 // tellBirth is the end of a fork: the event is queued, or lost; then the child
 // may run.
 func (m *model) tellBirth(t *task) {
+	if t.stamp == 0 {
+		t.stamp = m.stamp()
+	}
 	t.unborn = false
 	m.life.trace("~ born", []any{t})
 	i := slices.Index(m.births, t)
 	m.births = slices.Delete(m.births, i, i+1)
 	parent := t.parent.pid
 	m.tell(procconn.Event{
-		Kind: procconn.Fork, Time: m.time, PID: t.pid, TGID: t.pid, ParentPID: parent, ParentTGID: parent,
+		Kind: procconn.Fork, Time: t.stamp, PID: t.pid, TGID: t.pid, ParentPID: parent, ParentTGID: parent,
 	})
 }
 
 func (m *model) tellExec(t *task) {
-	m.tell(procconn.Event{Kind: procconn.Exec, Time: m.time, PID: t.pid, TGID: t.pid})
+	m.tell(procconn.Event{Kind: procconn.Exec, Time: m.stamp(), PID: t.pid, TGID: t.pid})
 }
 
 func (m *model) tellExit(i int) {
 	news := m.exits[i]
 	m.exits = slices.Delete(m.exits, i, i+1)
-	m.tell(procconn.Event{Kind: procconn.Exit, Time: m.time, PID: news.pid, TGID: news.pid, ExitCode: uint32(news.status)})
+	m.tell(procconn.Event{Kind: procconn.Exit, Time: m.stamp(), PID: news.pid, TGID: news.pid, ExitCode: uint32(news.status)})
+}
+
+// tellThread is the birth of a thread, whose parent is that of its process.
+func (m *model) tellThread(t *task) {
+	parent := t.parent.pid
+	m.tell(procconn.Event{
+		Kind: procconn.Fork, Time: m.stamp(), PID: m.knobs.pids + t.pid, TGID: t.pid, ParentPID: parent, ParentTGID: parent,
+	})
 }
 
 // tell queues an event, if anybody listens and a filter passes it.
 func (m *model) tell(ev procconn.Event) {
-	m.time += time.Microsecond // no two have the same time
 	c := m.queue
 	if c == nil || c.deaf || m.life.chaos && m.chance.IntN(1000) < m.knobs.loss {
 		m.life.trace("~ lost", nil)
@@ -122,6 +148,9 @@ func (c *modelConn) TryReceive() (ev procconn.Event, ok bool, err error) {
 
 func (c *modelConn) Probe(each func(procconn.Event)) error {
 	c.m.enter("probe")
+	if c.m.fails() {
+		return fmt.Errorf("probe: %w", unix.ENOMEM)
+	}
 	for range 2 * c.m.knobs.queue {
 		ev, ok, err := c.TryReceive()
 		if err != nil {
@@ -190,6 +219,9 @@ type modelSet struct {
 // passes is the filter's program.
 func (s *modelSet) passes(ev procconn.Event) bool {
 	_, known := s.births[ev.TGID]
+	if ev.IsThread() {
+		return false
+	}
 	if ev.Kind != procconn.Fork {
 		return known
 	}
@@ -197,7 +229,7 @@ func (s *modelSet) passes(ev procconn.Event) bool {
 		delete(s.births, ev.TGID)
 		return known
 	}
-	if len(s.births) >= s.m.knobs.setSize && !known {
+	if !known && (len(s.births) >= s.m.knobs.setSize || s.m.fails()) { // or there was no memory
 		s.lost++
 		return true
 	}
@@ -210,8 +242,11 @@ func (s *modelSet) Add(pid int) error {
 	if _, in := s.births[pid]; in {
 		return nil
 	}
-	if len(s.births) >= s.m.knobs.setSize {
+	switch {
+	case len(s.births) >= s.m.knobs.setSize:
 		return fmt.Errorf("add: %w", unix.E2BIG)
+	case s.m.fails():
+		return fmt.Errorf("add: %w", unix.ENOMEM)
 	}
 	s.births[pid] = procconn.Birth{PID: pid}
 	return nil

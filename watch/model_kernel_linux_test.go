@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -137,7 +138,7 @@ func (m *model) rest() {
 	if !ok {
 		m.life.violated("the supervisor sleeps for ever")
 	}
-	m.time = max(m.time, at.Sub(m.wall))
+	m.time += max(0, at.Sub(m.now()))
 }
 
 func (m *model) closeFD(fd int) error {
@@ -150,11 +151,23 @@ func (m *model) closeFD(fd int) error {
 	return nil
 }
 
-func (m *model) now() time.Time { return m.wall.Add(m.time) }
+// now is a time as Go has it, with a reading of CLOCK_MONOTONIC, by which two are
+// compared though the wall clock was set between. There is no other way to make
+// one but to know how it is laid out.
+func (m *model) now() time.Time {
+	t := time.Now()
+	t = t.Add(m.wall.Add(m.time).Sub(t))
+	(*struct {
+		wall uint64
+		mono int64
+		zone *time.Location
+	})(unsafe.Pointer(&t)).mono = int64(m.time)
+	return t
+}
 
 func (m *model) monotonic() time.Duration { return m.time }
 
-func (m *model) uptime() time.Duration { return m.time }
+func (m *model) uptime() time.Duration { return m.time + m.slept }
 
 func (m *model) getpid() int { return m.self.pid }
 
@@ -200,6 +213,9 @@ func (m *model) sendSignal(pidfd int, sig unix.Signal) error {
 	if !t.ours {
 		m.life.violated("%v is sent to a stranger, pid %d", sig, t.pid)
 	}
+	if sig == unix.SIGKILL {
+		m.life.checkKill()
+	}
 	m.signal(t, sig)
 	return nil
 }
@@ -210,7 +226,7 @@ func (m *model) endOf(pidfd int) (service.Exit, error) {
 	switch {
 	case t.parent != m.self:
 		return service.Exit{}, errNotOurs
-	case !t.dead:
+	case !t.dead || t.traced:
 		return service.Exit{}, errNotEnded
 	}
 	return exitOf(uint32(t.status)), nil
@@ -222,7 +238,7 @@ func (m *model) reap(pidfd int) error {
 	if t.parent != m.self {
 		return unix.ECHILD
 	}
-	if t.dead {
+	if t.dead && !t.traced {
 		m.reapTask(t)
 	}
 	return nil
@@ -250,7 +266,7 @@ func (m *model) hasChildren() bool {
 func (m *model) deadChild() (int, error) {
 	m.enter("waitid any")
 	for _, t := range m.self.children {
-		if t.dead {
+		if t.dead && !t.traced {
 			return t.pid, nil
 		}
 	}
@@ -272,7 +288,7 @@ func (m *model) statOf(pid int) (procStat, error) {
 	if t == nil {
 		return procStat{}, errNoTask
 	}
-	stat := procStat{state: "S", start: t.start.Truncate(userTick)}
+	stat := procStat{state: "S", start: t.start} // exact, for here a pid does come round within a tick
 	if t.parent != nil {
 		stat.ppid = t.parent.pid
 	}

@@ -20,8 +20,9 @@ type model struct {
 	chance *rand.Rand
 	knobs  knobs
 
-	time time.Duration // CLOCK_MONOTONIC
-	wall time.Time     // what the wall clock shows at time 0
+	time  time.Duration // CLOCK_MONOTONIC
+	slept time.Duration // what CLOCK_BOOTTIME has more, for the machine was suspended
+	wall  time.Time     // what the wall clock shows at time 0
 
 	tasks   map[int]*task // by pid; zombies too
 	pids    []int         // those, in order
@@ -51,6 +52,7 @@ type knobs struct {
 	pids     int // in all
 	queue    int // events that the connector can hold
 	setSize  int
+	shared   bool // the supervisor has children of somebody else's
 	noDial   bool // no connector at all
 	noBPF    bool
 	noFilter bool
@@ -73,13 +75,16 @@ type task struct {
 	session  int
 	program  service.Program
 	env      string
-	ours     bool // it is of the service, by who has begotten it
-	unborn   bool // its birth is not told of, so it does not run yet
-	spawning bool // it has not exec'ed yet
-	reaper   bool // PR_SET_CHILD_SUBREAPER
-	lazy     bool // it never reaps
-	heedless bool // it ignores TERM
-	blurred  bool // what it runs is not what its parent is known to run
+	ours     bool          // it is of the service, by who has begotten it
+	unborn   bool          // its birth is not told of, so it does not run yet
+	stamp    time.Duration // the time of that event, when it has one
+	spawning bool          // it has not exec'ed yet
+	reaper   bool          // PR_SET_CHILD_SUBREAPER
+	lazy     bool          // it never reaps
+	heedless bool          // it ignores TERM
+	headless bool          // its first thread has left it, so nothing tells how the last one ended
+	traced   bool          // by a tracer, who gets to know first that it is dead
+	blurred  bool          // what it runs is not what its parent is known to run
 	dead     bool
 	reaped   bool
 	status   unix.WaitStatus
@@ -116,7 +121,8 @@ func (m *model) add(parent *task) *task {
 		return nil
 	}
 	m.inodes++
-	t := &task{pid: pid, inode: m.inodes, start: m.time, parent: parent, session: pid}
+	m.time += time.Microsecond // a pid is given to one at a time
+	t := &task{pid: pid, inode: m.inodes, start: m.uptime(), parent: parent, session: pid}
 	m.tasks[pid] = t
 	at, _ := slices.BinarySearch(m.pids, pid)
 	m.pids = slices.Insert(m.pids, at, pid)
@@ -129,7 +135,7 @@ func (m *model) add(parent *task) *task {
 // freePid goes round, as the kernel does; now and then all others have had
 // their turn since somebody was reaped.
 func (m *model) freePid() int {
-	if m.freed != 0 && m.tasks[m.freed] == nil && m.one(4) {
+	if m.freed != 0 && m.isFree(m.freed) && m.one(4) {
 		return m.freed
 	}
 	for range max(m.knobs.pids, 1) {
@@ -140,11 +146,22 @@ func (m *model) freePid() int {
 		if len(m.tasks) == 0 {
 			m.lastPid = 1
 		}
-		if m.tasks[m.lastPid] == nil {
+		if m.isFree(m.lastPid) {
 			return m.lastPid
 		}
 	}
 	return 0
+}
+
+// isFree tells whether a pid is nobody's, nor that of a session in which
+// somebody is.
+func (m *model) isFree(pid int) bool {
+	for _, t := range m.tasks {
+		if t.pid == pid || t.session == pid {
+			return false
+		}
+	}
+	return true
 }
 
 // fork makes a child of by; with sibling its parent is by's own (CLONE_PARENT).
@@ -173,29 +190,30 @@ func (m *model) exit(t *task, status unix.WaitStatus) {
 		return
 	}
 	for _, child := range slices.Clone(m.births) { // a fork is a system call: nobody ends within it
-		if child.by == t {
+		if child.by == t || child.parent == t && m.reaperOf(t) == m.init { // nor, of adopted ones, to init by CLONE_PARENT: see begetsSibling
 			m.tellBirth(child)
 		}
 	}
 	t.dead, t.status = true, status
 	m.life.trace("~ end", []any{t, int(status)})
 	if t.ours {
-		m.life.died(t)
+		m.life.died(status)
 	}
 	reaper := m.reaperOf(t)
 	for _, c := range t.children {
 		c.parent = reaper
 		reaper.children = append(reaper.children, c)
-		if c.dead && reaper == m.self {
-			m.chld = true
-		}
+		m.chld = m.chld || c.dead && !c.traced && reaper == m.self
 	}
 	t.children = nil
 	if t.unborn { // killed before it ran: the birth is told all the same
 		m.tellBirth(t)
 	}
-	m.exits = append(m.exits, exitNews{t.pid, status})
+	if !t.headless {
+		m.exits = append(m.exits, exitNews{t.pid, status})
+	}
 	switch {
+	case t.traced: // nobody else is told for now
 	case t.parent == m.self:
 		m.chld = true
 	case t.parent.lazy && m.one(2): // or rather it ignores SIGCHLD
@@ -211,6 +229,12 @@ func (m *model) reaperOf(t *task) *task {
 		}
 	}
 	return m.init
+}
+
+// letGo is what a tracer does with a dead process: its parent is told now.
+func (m *model) letGo(t *task) {
+	t.traced = false
+	m.chld = m.chld || t.parent == m.self
 }
 
 // reapTask does away with a zombie: its pid is free.

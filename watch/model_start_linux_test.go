@@ -43,6 +43,7 @@ func (s *modelStarter) start(u *unit, run int) {
 	if s.job != nil {
 		s.m.life.violated("a start while another is under way")
 	}
+	s.m.life.starting()
 	s.job = &startJob{unit: u, run: run, pidfd: -1}
 }
 
@@ -129,6 +130,7 @@ func (s *modelSignals) read(each func(unix.Signal)) error {
 		each(unix.SIGCHLD)
 	}
 	if term {
+		s.m.life.stopAsked()
 		each(unix.SIGTERM)
 	}
 	return nil

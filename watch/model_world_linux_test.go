@@ -47,6 +47,18 @@ func leads(m *model, t *task) { t.session = t.pid }
 
 func reaps(m *model, t *task) { t.reaper = true }
 
+func isTraced(m *model, t *task) { t.traced = true }
+
+func makesThread(m *model, t *task) { m.tellThread(t) }
+
+// losesHead is what a process does whose first thread ends before the others.
+func losesHead(m *model, t *task) {
+	if !t.headless {
+		t.headless = true
+		m.exits = append(m.exits, exitNews{t.pid, 0})
+	}
+}
+
 func neglects(m *model, t *task) { t.lazy = true }
 
 func ignoresTerm(m *model, t *task) { t.heedless = true }
@@ -72,12 +84,8 @@ func (m *model) program() trade {
 		{begets(append(daemon, exits(1))), exits(0)},
 		{begets(append(daemon, exits(0))), exits(0)},
 	}
-	behaved := 6
-	if m.life.config.Spec.Follow == service.FollowAuto {
-		behaved = 5
-	}
 	if !m.life.chaos {
-		shapes = shapes[:behaved]
+		shapes = shapes[:map[service.Follow]int{service.FollowOn: 6, service.FollowAuto: 5, service.FollowOff: 1}[m.life.config.Spec.Follow]]
 	}
 	return shapes[m.chance.IntN(len(shapes))]
 }
@@ -108,7 +116,7 @@ func (m *model) happen() bool {
 func (m *model) work() bool {
 	var todo []func()
 	for _, t := range m.births {
-		todo = append(todo, func() { m.tellBirth(t) })
+		todo = append(todo, func() { m.bear(t) })
 	}
 	for i := range m.exits {
 		todo = append(todo, func() { m.tellExit(i) })
@@ -120,6 +128,8 @@ func (m *model) work() bool {
 		t := m.tasks[pid]
 		switch {
 		case t == m.init || t == m.self || t.unborn:
+		case t.dead && t.traced:
+			todo = append(todo, func() { m.letGo(t) })
 		case t.dead && t.parent != m.self && !t.parent.lazy:
 			todo = append(todo, func() { m.reapTask(t) })
 		case !t.dead && !t.spawning && len(t.plan) > 0:
@@ -175,8 +185,27 @@ func (m *model) accident() {
 		}
 	case n < 89:
 		m.life.command()
+	case n < 90:
+		m.setClock()
 	case m.one(200):
 		m.time += 11 * time.Minute // a probe is due
+	}
+}
+
+// setClock is somebody who sets the wall clock, or a suspension of the machine.
+func (m *model) setClock() {
+	if m.one(2) {
+		m.wall = m.wall.Add(time.Duration(m.chance.IntN(7200)-3600) * time.Second)
+		return
+	}
+	sleep := time.Duration(m.chance.IntN(3600)) * time.Second
+	m.slept, m.wall = m.slept+sleep, m.wall.Add(sleep)
+}
+
+// share gives the supervisor a child that it has from before it was one.
+func (m *model) share() {
+	if t := m.fork(m.self, false); t != nil {
+		m.tellBirth(t)
 	}
 }
 
@@ -191,6 +220,10 @@ func (m *model) stranger() {
 	switch {
 	case len(others) > 0 && (m.one(2) || len(others) > m.knobs.pids/3):
 		m.exit(others[m.chance.IntN(len(others))], 0)
+	case m.knobs.shared && len(others) > 0 && m.one(2):
+		if t := others[m.chance.IntN(len(others))]; t.parent != m.init {
+			m.fork(t, false)
+		}
 	default:
 		m.fork(m.init, false)
 	}
@@ -203,7 +236,7 @@ func (m *model) whim() {
 		return
 	}
 	t := ts[m.chance.IntN(len(ts))]
-	deeds := trade{begets(nil), begets(trade{exits(0)}), begets(trade{begets(nil), exits(0)}), begetsSibling(nil), execs("/daemon"), execs("/helper"), leads, reaps}
+	deeds := trade{begets(nil), begets(trade{exits(0)}), begets(trade{begets(nil), exits(0)}), begetsSibling(nil), execs("/daemon"), execs("/helper"), leads, reaps, isTraced, makesThread, losesHead}
 	if len(t.plan) == 0 {
 		deeds[m.chance.IntN(len(deeds))](m, t)
 	}

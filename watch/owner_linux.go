@@ -35,7 +35,7 @@ func (s *Supervisor) owner(pid int) *unit {
 	}
 	if sid, err := s.sessionOf(pid); err == nil {
 		for _, p := range s.everybody() {
-			if other, err := s.sessionOf(p.pid); err == nil && other == sid {
+			if other, err := s.sessionOf(p.pid); err == nil && other == sid && p.pidfd >= 0 && s.hasPid(p) {
 				return p.unit
 			}
 		}

@@ -42,6 +42,13 @@ type process struct {
 // hasEnded tells whether a process is dead, as far as a pidfd tells.
 func (s *Supervisor) hasEnded(p *process) bool { return p.pidfd >= 0 && s.isReadable(p.pidfd) }
 
+// hasPid tells whether a process that was opened lives, or is a zombie of ours: so
+// nobody else has got its pid.
+func (s *Supervisor) hasPid(p *process) bool {
+	_, err := s.endOf(p.pidfd)
+	return err == nil || !s.hasEnded(p)
+}
+
 // parentOf is the pid of a process's parent by /proc; 0 when it can't be told.
 func (s *Supervisor) parentOf(pid int) int {
 	stat, _ := s.statOf(pid)
@@ -54,10 +61,22 @@ func (s *Supervisor) isZombie(pid int) bool {
 	return stat.state == "Z"
 }
 
-// isOurs tells whether /proc has a process below us.
+// isOurs tells whether /proc has a process below us. A parent that is dead has
+// no children: those under its pid are of a stranger who has got that, unless
+// it died right now.
 func (s *Supervisor) isOurs(pid int) bool {
-	parent := s.parentOf(pid)
-	return parent == s.pid && !s.strangers[pid] || s.procs[parent] != nil
+	for {
+		parent := s.parentOf(pid)
+		p := s.procs[parent]
+		switch {
+		case p == nil:
+			return parent == s.pid && !s.strangers[pid]
+		case p.pidfd >= 0 && !s.hasEnded(p), p.pidfd < 0 && !p.gone && s.belongs(p):
+			return true
+		case parent == s.parentOf(pid):
+			return false
+		}
+	}
 }
 
 // belongs tells whether a pid is still that of a process of the forest, by its
@@ -103,6 +122,7 @@ func (s *Supervisor) adopt(u *unit, parent, pid int, since time.Duration) {
 func (s *Supervisor) enter(p *process) {
 	s.procs[p.pid] = p
 	delete(s.unreaped, p.pid)
+	delete(s.strangers, p.pid) // one that has died below another tells nobody
 	s.entered++
 	if l := &s.ladder; l.step == TrackSocketFilter {
 		l.changed, l.fresh = true, append(l.fresh, p)

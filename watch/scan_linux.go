@@ -38,41 +38,51 @@ const maxPasses = 8
 //
 // The error is one of putting a process into the kernel's set.
 func (s *Supervisor) scan() (err error) {
-	strangers := map[int]bool{}
 	for queue := s.tops(); len(queue) > 0; queue = queue[1:] {
 		parent := queue[0]
 		for _, child := range s.childrenOf(parent) {
-			s.dropFormer(child)
-			known := s.procs[child] != nil
-			if !known && !s.strangers[child] && !strangers[parent] {
-				if known = s.discover(parent, child); known {
+			former := s.setAside(child)
+			if s.procs[child] == nil && !s.strangers[child] {
+				if s.discover(parent, child) {
 					err = errors.Join(err, s.join(s.procs[child]))
+				} else if s.strangers[child] && s.isZombie(child) { // it can't be told whose it was: its children may be ours by now
+					queue = append(queue, s.pid)
 				}
 			}
-			switch {
-			case s.strangers[child] || strangers[parent]:
-				strangers[child] = true
-			case !known || s.hasEnded(s.procs[child]):
+			s.buryAside(former)
+			p := s.procs[child]
+			if p == nil || s.hasEnded(p) {
 				continue // the dead have no children
-			case parent == s.pid:
-				s.lookAtRoot(s.procs[child])
+			}
+			if parent == s.pid {
+				s.lookAtRoot(p)
 			}
 			queue = append(queue, child)
 		}
 	}
-	s.strangers = strangers
 	return err
 }
 
-// dropFormer buries a process whose pid a scan has come by and that is another's
-// by now. Who has forked that one is known still, for a scan comes before deaths
-// are acted on.
-func (s *Supervisor) dropFormer(pid int) {
+// setAside takes a process out of the table whose pid a look around has come by
+// and that is another's by now. It is buried when it is known whether that one is
+// of the service as well: before, its death could look like that of the last one.
+func (s *Supervisor) setAside(pid int) *process {
 	p := s.procs[pid]
-	if p == nil || !s.hasEnded(p) {
-		return
+	if p == nil || p.ending || !s.hasEnded(p) {
+		return nil
 	}
-	if stat, err := s.statOf(pid); err == nil && stat.state != "Z" {
+	if stat, err := s.statOf(pid); err != nil || stat.state == "Z" {
+		return nil
+	}
+	p.ending = true
+	delete(s.procs, pid)
+	return p
+}
+
+// buryAside buries whom setAside has returned.
+func (s *Supervisor) buryAside(p *process) {
+	if p != nil {
+		p.ending = false
 		s.bury(p, p.exit)
 	}
 }
@@ -112,7 +122,8 @@ func (s *Supervisor) discover(parent, child int) bool {
 	if p == nil || p.pidfd < 0 {
 		return p != nil
 	}
-	if !s.isOurs(child) { // dead meanwhile, and its pid given away
+	orphan := s.mixed && parent != s.pid && s.parentOf(child) == s.pid // or a stranger's
+	if !s.isOurs(child) || orphan && s.owner(child) == nil {           // dead meanwhile, and its pid given away
 		s.bury(p, service.Exit{})
 		return false
 	}

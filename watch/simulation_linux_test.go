@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,29 +125,15 @@ type life struct {
 	runs   bool // the supervisor does: before that a call that fails is the end of it
 	mayDie bool // it may be killed now
 	state  []byte
-	rests  int // since the chaos is over
-	asked  bool
-	stage  stageOfEnd
 
-	spawns   int  // starts so far
-	deaths   int  // of processes of the service since the last one
-	restarts bool // another start is no surprise
-	before   int  // starts before that
-	main     int  // who was killed to see whether it comes back
+	vain int // starts that have failed
+	seen seen
+	end  end
 
 	tracing bool
 	out     io.Writer
 	hash    uint64
 }
-
-// stageOfEnd is how far the quiet end of a life has come.
-type stageOfEnd int
-
-const (
-	comesToRest stageOfEnd = iota
-	comesBack
-	stops
-)
 
 // violation is what the model panics with when something is that must not be.
 type violation struct{ text string }
@@ -161,14 +146,14 @@ func newLife(seed uint64) *life {
 	c := l.m.chance
 	l.until = 200 + c.IntN(3000)
 	l.m.knobs = knobs{
-		pids: 24 + c.IntN(60), queue: 4 + c.IntN(60), setSize: 12 + c.IntN(80),
+		pids: 24 + c.IntN(60), queue: 2 + c.IntN(2<<c.IntN(6)), setSize: 12 + c.IntN(80), shared: c.IntN(5) == 0,
 		noDial: c.IntN(4) == 0, noBPF: c.IntN(2) == 0, noFilter: c.IntN(3) == 0, exitInfo: c.IntN(2) == 0, hangUp: c.IntN(2) == 0,
 		faults: c.IntN(2) * c.IntN(20), loss: c.IntN(2) * c.IntN(10), deaf: c.IntN(2) * c.IntN(20),
 	}
 	l.config = Config{
 		Spec: service.Spec{
-			Name: "x", Follow: []service.Follow{service.FollowOn, service.FollowOn, service.FollowAuto}[c.IntN(3)],
-			RespawnDelay: time.Duration(c.IntN(3)) * time.Second, StopTimeout: time.Duration(1+c.IntN(5)) * time.Second,
+			Name: "x", Follow: []service.Follow{service.FollowOn, service.FollowOn, service.FollowOn, service.FollowAuto, service.FollowAuto, service.FollowOff}[c.IntN(6)],
+			RespawnDelay: time.Duration(c.IntN(3)) * time.Second, RespawnLimit: c.IntN(2) * c.IntN(6), StopTimeout: time.Duration(1+c.IntN(5)) * time.Second,
 		},
 		Program: Program{Path: "/daemon", Args: []string{"/daemon"}}, Control: -1, ID: "id", State: l,
 		Log: slog.New(slog.NewTextHandler(logOf{l}, nil)), Exec: func(state []byte, _ []int) error { panic(upgraded{state}) },
@@ -180,9 +165,7 @@ func newLife(seed uint64) *life {
 type logOf struct{ l *life }
 
 func (w logOf) Write(b []byte) (int, error) {
-	if w.l.tracing {
-		w.l.tell("log: " + strings.TrimSpace(string(b[strings.Index(string(b), "level"):])))
-	}
+	w.l.logged(strings.TrimSpace(string(b[strings.Index(string(b), "level"):])))
 	return len(b), nil
 }
 
@@ -222,6 +205,9 @@ func (l *life) supervise() {
 		if m.self = m.add(m.init); m.self == nil {
 			m.happen()
 		}
+		if m.knobs.shared {
+			m.share()
+		}
 	}
 	l.tell(fmt.Sprintf("supervisor %d, resuming: %v, %s", m.self.pid, l.config.Resume != nil, l.state))
 	m.files = map[int]any{}
@@ -233,10 +219,8 @@ func (l *life) supervise() {
 	case killed:
 		l.orphan()
 	default:
-		if left := m.living(); len(left) > 0 {
-			l.violated("it has ended, and left %v", left)
-		}
-		l.config.Resume, l.state, l.restarts = nil, nil, true
+		l.ended()
+		l.config.Resume, l.state = nil, nil
 		m.exit(m.self, 0)
 		m.self, l.over = nil, !l.chaos
 	}
@@ -303,7 +287,8 @@ func (l *life) orphan() {
 	}
 	m.wall = m.wall.Add(time.Duration(m.chance.IntN(7200)-3600) * time.Second)
 	then := []Then{ThenRun, ThenRun, ThenGoOn, ThenStop}[m.chance.IntN(4)]
-	l.config.Resume, l.restarts = &Resume{State: l.state, Then: then}, true
+	l.config.Resume = &Resume{State: l.state, Then: then}
+	l.orphaned(then)
 }
 
 // stepped is called for each step of the world.
@@ -317,23 +302,7 @@ func (l *life) stepped() {
 	}
 }
 
-// spawning is called when a program is about to be forked.
-func (l *life) spawning() {
-	if left := l.m.living(); len(left) > 0 {
-		l.violated("a second instance is started beside %v", left)
-	}
-	if l.spawns > 0 && l.deaths == 0 && !l.restarts {
-		l.violated("a restart, though nobody has died")
-	}
-	l.spawns++
-	l.deaths, l.restarts = 0, false
-}
-
-func (l *life) spawnFailed() { l.restarts = true }
-
 func (l *life) program() trade { return l.m.program() }
-
-func (l *life) died(*task) { l.deaths++ }
 
 // command has a client ask for something.
 func (l *life) command() {
@@ -343,14 +312,13 @@ func (l *life) command() {
 	}
 	switch n := l.m.chance.IntN(20); {
 	case n == 0:
-		c.ask = (*Supervisor).stop
+		c.ask = l.stopping
 	case n == 1:
 		l.m.term = true
 	case n < 6:
-		l.restarts = true
-		c.ask = func(s *Supervisor) { s.tell(s.units[0], service.Restart{}) }
+		c.ask = l.restarting
 	case n < 8:
-		c.ask = func(s *Supervisor) { s.tell(s.units[0], service.Reset{}) }
+		c.ask = l.resetting
 	case n < 10:
 		c.ask = func(s *Supervisor) { _ = s.send(s.units[0], unix.SIGHUP, true) }
 	case n < 15:
@@ -358,10 +326,26 @@ func (l *life) command() {
 	default:
 		c.ask = func(s *Supervisor) {
 			if s.isCalm() && s.units[0].outcome == nil {
-				s.check(s.upgrade(s.units[0]))
+				_ = s.upgrade(s.units[0]) // a TERM is in its way
 			}
 		}
 	}
+}
+
+// stopping, restarting and resetting are what a client asks for.
+func (l *life) stopping(s *Supervisor) {
+	l.stopAsked()
+	s.stop()
+}
+
+func (l *life) restarting(s *Supervisor) {
+	l.restartAsked()
+	s.tell(s.units[0], service.Restart{})
+}
+
+func (l *life) resetting(s *Supervisor) {
+	l.resetAsked()
+	s.tell(s.units[0], service.Reset{})
 }
 
 func (c *modelClient) answer(s *Supervisor) {
@@ -369,94 +353,6 @@ func (c *modelClient) answer(s *Supervisor) {
 	c.ask = nil
 	ask(s)
 }
-
-// resting is called when nothing happens any more but by the clock; it tells
-// whether it has changed that.
-func (l *life) resting(at time.Time, more bool) bool {
-	switch {
-	case l.chaos:
-		return !more
-	case more && at.Sub(l.m.now()) <= time.Minute:
-		return false
-	case more && l.rests < 4: // a probe may find that something was missed
-		l.rests++
-		return false
-	}
-	if !l.asked { // a scan finds who is there when something wakes the loop
-		l.asked = true
-		l.m.client.ask = func(s *Supervisor) { s.status(s.units[0]) }
-		return true
-	}
-	l.rests, l.asked = 0, false
-	switch l.stage {
-	case comesToRest:
-		l.atRest()
-		l.main, l.deaths = l.s.units[0].machine.Gist().Main, 0
-		l.tell(fmt.Sprintf("at rest; main %d is killed", l.main))
-		l.before = l.spawns
-		l.m.exit(l.m.tasks[l.main], 9)
-	case comesBack:
-		l.atRest()
-		if l.spawns != l.before+1 {
-			l.violated("%d starts after main was killed", l.spawns-l.before)
-		}
-		l.tell("at rest; stop")
-		l.m.client.ask = (*Supervisor).stop
-	case stops:
-		l.violated("it does not stop")
-	}
-	l.stage++
-	return true
-}
-
-// atRest looks whether all is well.
-func (l *life) atRest() {
-	s, m := l.s, l.m
-	u := s.units[0]
-	g := u.machine.Gist()
-	if g.State != service.Running || m.tasks[g.Main] == nil || !m.tasks[g.Main].ours || m.tasks[g.Main].dead {
-		l.violated("at rest, it is %v with main %d (%v); it knows %+v; there are %v", g.State, g.Main, m.tasks[g.Main], u.machine.Snapshot().Procs, m.living())
-	}
-	// A birth of which the kernel has lost all trace is noticed only when
-	// somebody has died; so is, by a scan, an orphan that did not come to us, and
-	// on the last step everybody.
-	living := m.living()
-	if m.knobs.loss > 0 || s.ladder.step == TrackScan && s.hasForeign(u) || s.ladder.step == TrackPidfile {
-		living = slices.DeleteFunc(living, func(t *task) bool { return s.procs[t.pid] == nil })
-	}
-	for _, t := range living {
-		if p := s.procs[t.pid]; p == nil || p.pidfd < 0 || m.process(p.pidfd) != t {
-			l.violated("%v is not followed", t)
-		}
-		if file := u.machine.Program(t.pid).File; file != t.program.File && m.knobs.loss == 0 && s.ladder.step < TrackScan && !t.blurred {
-			l.violated("%v is thought to run %q", t, file)
-		}
-	}
-	if known := len(u.machine.Snapshot().Procs); len(s.procs) != len(living) || known != len(living) {
-		l.violated("%d processes are known to the machine, %d to the supervisor; there are %v", known, len(s.procs), living)
-	}
-	for _, t := range m.self.children {
-		if t.dead {
-			l.violated("a zombie is left: %v", t)
-		}
-	}
-	if n := len(s.ghosts) + len(s.kills) + len(s.early.events) + len(s.early.pids) + len(s.ladder.fresh) + len(s.ladder.late); n > 0 || s.ladder.lost {
-		l.violated("at rest, with something half done: %d ghosts, %d kills, %d events, %d fresh, lost: %v",
-			len(s.ghosts), len(s.kills), len(s.early.events), len(s.ladder.fresh), s.ladder.lost)
-	}
-	pidfds := 0
-	for _, f := range m.files {
-		if _, is := f.(*task); is {
-			pidfds++
-		}
-	}
-	if pidfds != len(living) {
-		l.violated("%d pidfds for %d processes", pidfds, len(living))
-	}
-}
-
-// turned is called for each turn of the loop.
-func (l *life) turned() { l.m.busy = max(0, l.m.busy-1) }
 
 // trace notes a system call.
 func (l *life) trace(call string, args []any) {

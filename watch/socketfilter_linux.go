@@ -56,12 +56,25 @@ func (s *Supervisor) lookBelow(fresh []*process) {
 	}
 	byDepth := func(a, b int) int { return cmp.Or(depth[b]-depth[a], a-b) }
 	for _, pid := range slices.SortedFunc(maps.Keys(depth), byDepth) {
-		for _, child := range s.childrenOf(pid) {
+		for _, child := range s.allChildrenOf(pid) {
 			if s.procs[child] == nil && !s.strangers[child] {
 				s.discover(pid, child)
 			}
 		}
 	}
+}
+
+// allChildrenOf reads the children file until it is twice the same: it may miss an
+// entry while its siblings are reaped, and nobody would look there again.
+func (s *Supervisor) allChildrenOf(pid int) []int {
+	children := s.childrenOf(pid)
+	for range maxPasses {
+		before := children
+		if children = s.childrenOf(pid); slices.Equal(before, children) {
+			break
+		}
+	}
+	return children
 }
 
 // measure notes how deep below us a process is, and all that are above it.

@@ -31,7 +31,7 @@ type Supervisor struct {
 	kills   []kill           // signals that wait to be sent
 	early   early
 
-	strangers map[int]bool // children of ours that are of no service
+	strangers map[int]bool // children of ours that are of no service, until we reap them
 	unreaped  map[int]bool // who is buried, but may come to us as a zombie
 	mixed     bool         // we had children before we were a supervisor
 	buried    bool         // in this turn somebody was, which frees descriptors
