@@ -173,10 +173,10 @@ func (s *Supervisor) verify(p *process, pidfd int) error {
 		return nil
 	}
 	now, err := identityOf(s.kernel, p.pid, pidfd)
-	switch {
-	case errors.Is(err, errGone) && s.parentOf(p.pid) == s.pid:
-		return nil // dead, but it is still ours to reap, so it is nobody else
-	case err == nil && now != p.identity:
+	if errors.Is(err, errGone) && s.parentOf(p.pid) == s.pid {
+		err = nil // dead, but it is still ours to reap, so all of that was said of itself
+	}
+	if err == nil && now != p.identity {
 		return errOther
 	}
 	return err

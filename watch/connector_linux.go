@@ -127,8 +127,10 @@ func (s *Supervisor) noteResync() {
 // told.
 func (s *Supervisor) dropStrangers() {
 	for _, p := range s.everybody() {
-		sure := p.pidfd < 0 || s.hasEnded(p) && !slices.Contains(s.ladder.opened, p)
-		if s.procs[p.pid] == p && !sure && !s.isStill(p) {
+		if s.procs[p.pid] != p || p.pidfd < 0 || s.hasEnded(p) && !slices.Contains(s.ladder.opened, p) {
+			continue // buried meanwhile, or sure
+		}
+		if !s.isStill(p) {
 			s.bury(p, p.exit)
 		}
 	}

@@ -76,7 +76,7 @@ func (s *Supervisor) hasOthers() bool {
 		}
 	}
 	if s.mixed {
-		return slices.ContainsFunc(s.childrenOf(s.pid), func(pid int) bool { return !s.strangers[pid] })
+		return slices.ContainsFunc(s.allChildrenOf(s.pid), func(pid int) bool { return !s.strangers[pid] })
 	}
 	return s.hasChildren()
 }

@@ -60,20 +60,25 @@ func (s *Supervisor) forget(p *process) {
 // kernel had no memory at hand, some are not, nor are their children.
 func (s *Supervisor) lookAfterSet() error {
 	l := &s.ladder
-	if err := s.joinLate(); err != nil {
-		return err
-	}
 	if !l.forked {
 		return nil
 	}
 	l.forked = false
 	n, err := l.set.Lost()
-	if err != nil || n == l.overfull {
+	if err == nil && n != l.overfull {
+		l.overfull = n
+		err = s.makeRoom()
+	}
+	if err != nil || l.set == nil {
 		return err
 	}
-	l.overfull = n
+	return s.joinLate()
+}
+
+// makeRoom is for a set that was full.
+func (s *Supervisor) makeRoom() error {
 	s.missed()
-	if err := s.replay(); err != nil || l.set == nil {
+	if err := s.replay(); err != nil || s.ladder.set == nil {
 		return err
 	}
 	return s.enlist()
@@ -81,19 +86,21 @@ func (s *Supervisor) lookAfterSet() error {
 
 // joinLate puts processes into the set that their birth did not put there. Nor
 // was it told then who may have got such a pid since, so that is found out.
-func (s *Supervisor) joinLate() (err error) {
+func (s *Supervisor) joinLate() error {
 	late := s.ladder.late
 	s.ladder.late = nil
 	for _, p := range late {
-		switch {
-		case s.procs[p.pid] != p:
-		case p.pidfd >= 0 && !s.belongs(p):
+		if s.procs[p.pid] == p && p.pidfd >= 0 && !s.belongs(p) {
 			s.bury(p, p.exit)
-		default:
-			err = errors.Join(err, s.join(p))
+		}
+		if s.procs[p.pid] != p || p.gone { // there may be no room for the dead
+			continue
+		}
+		if err := s.join(p); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // replay takes up the births in the set that events have failed to tell of.

@@ -238,7 +238,7 @@ func TestZombieIsIdentified(t *testing.T) {
 	pid, pidfd := run(t, "sh", "-c", "exit 3")
 	readable(t, pidfd)
 	p := &process{pid: pid, pidfd: pidfd}
-	s := &Supervisor{kernel: host}
+	s := &Supervisor{kernel: host, pid: host.getpid()}
 	if !s.identify(p) || p.identity.PID != pid || p.identity.Start == 0 {
 		t.Errorf("a zombie: %+v", p.identity)
 	}

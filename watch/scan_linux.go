@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"respawner/watch/service"
@@ -97,6 +98,19 @@ func (s *Supervisor) tops() []int {
 		}
 	}
 	return tops
+}
+
+// allChildrenOf reads the children file until it is twice the same: it may miss an
+// entry while its siblings are reaped, and nobody would look there again.
+func (s *Supervisor) allChildrenOf(pid int) []int {
+	children := s.childrenOf(pid)
+	for range maxPasses {
+		before := children
+		if children = s.childrenOf(pid); slices.Equal(before, children) {
+			break
+		}
+	}
+	return children
 }
 
 // noteStrangers remembers children that the process had before it became a

@@ -64,19 +64,6 @@ func (s *Supervisor) lookBelow(fresh []*process) {
 	}
 }
 
-// allChildrenOf reads the children file until it is twice the same: it may miss an
-// entry while its siblings are reaped, and nobody would look there again.
-func (s *Supervisor) allChildrenOf(pid int) []int {
-	children := s.childrenOf(pid)
-	for range maxPasses {
-		before := children
-		if children = s.childrenOf(pid); slices.Equal(before, children) {
-			break
-		}
-	}
-	return children
-}
-
 // measure notes how deep below us a process is, and all that are above it.
 func (s *Supervisor) measure(pid int, depth map[int]int) int {
 	d, known := depth[pid]

@@ -111,8 +111,15 @@ func (s *Supervisor) signal(n int) {
 // isStranger tells whether a process's pid was given away before its pidfd was
 // opened, and that to one whose own birth was not told yet.
 func (s *Supervisor) isStranger(p *process) bool {
-	_, err := s.statOf(p.pid)
-	return err == nil && !s.belongs(p) && !s.hasEnded(p)
+	stat, err := s.statOf(p.pid)
+	return err == nil && !s.belongs(p) && !s.isOrphan(p, stat) && !s.hasEnded(p)
+}
+
+// isOrphan tells whether a process that does not descend from us, and whose
+// environment tells nothing, is who was born of the service: the set has it, and
+// it is not younger than that.
+func (s *Supervisor) isOrphan(p *process, stat procStat) bool {
+	return p.foreign && s.ladder.set != nil && s.isStill(p) && stat.start <= s.uptimeAt(p.since)
 }
 
 // sendKill sends TERM, with CONT after it for a process that is stopped, or KILL.
