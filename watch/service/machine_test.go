@@ -145,3 +145,21 @@ func TestBroke(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// The last exit is that of any root that could be main, or of main, whoever its
+// parent is.
+func TestLastExit(t *testing.T) {
+	now := time.Unix(0, 0)
+	for dead, named := range map[int]int{2: 0, 3: 0, 4: 4} {
+		m := New(Spec{Name: "x", Follow: FollowOn})
+		for _, ev := range []Event{
+			Start{}, Spawned{Run: 1, PID: 1}, Forked{1, 2}, Forked{1, 3}, Forked{2, 4}, Exited{PID: 1, Exit: Exit{Known: true}}, Due{TimerSettle}, Named{named},
+		} {
+			m.Step(now, ev)
+		}
+		m.Step(now, Exited{PID: dead, Exit: Exit{Known: true, Signal: 9}})
+		if got := m.Snapshot().LastExit.PID; got != dead {
+			t.Errorf("%d was killed, the last exit is that of %d", dead, got)
+		}
+	}
+}

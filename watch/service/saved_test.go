@@ -154,8 +154,30 @@ func TestGoneBeforeResume(t *testing.T) {
 	for _, ev := range []Event{Forked{5, 6}, Forked{0, 7}, Exited{PID: 5}, Exited{PID: 7}, Exited{PID: 6}, Resume{}} {
 		all = append(all, m.Step(time.Unix(0, 0), ev)...)
 	}
-	if !slices.Contains(all, Effect(Done{})) || slices.ContainsFunc(all, func(e Effect) bool { _, kill := e.(Kill); return kill }) {
+	if !slices.Contains(all, Effect(Done{})) || slices.ContainsFunc(all, isKill) {
 		t.Errorf("%+v", all)
+	}
+}
+
+func isKill(e Effect) bool {
+	_, kill := e.(Kill)
+	return kill
+}
+
+// Nor is he where somebody else is left.
+func TestSomeGoneBeforeResume(t *testing.T) {
+	m, err := Restore(Spec{Name: "x"}, Saved{
+		State: Stopping, Run: 1, Programs: []Program{{}}, Procs: []SavedProc{{PID: 5, Seq: 1, Founder: 1}, {PID: 6, Parent: 5, Seq: 2, Founder: 1}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kills []Effect
+	for _, ev := range []Event{Forked{0, 8}, Exited{PID: 5}, Exited{PID: 6}, Resume{}} {
+		kills = append(kills, slices.DeleteFunc(slices.Clone(m.Step(time.Unix(0, 0), ev)), func(e Effect) bool { return !isKill(e) })...)
+	}
+	if !slices.Equal(kills, []Effect{Kill{PID: 8}}) {
+		t.Errorf("%+v", kills)
 	}
 }
 
