@@ -13,15 +13,17 @@ const (
 	markID   = "RESPAWNER_ID"
 )
 
-// marked returns an environment with the marks of a service.
+// marked returns an environment with the marks of a service, which come first: of
+// a very large one only the beginning is read.
 func marked(env []string, name, id string) []string {
 	others := slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		return strings.HasPrefix(v, markName+"=") || strings.HasPrefix(v, markID+"=")
 	})
+	marks := []string{markName + "=" + name}
 	if id != "" {
-		others = append(others, markID+"="+id)
+		marks = append(marks, markID+"="+id)
 	}
-	return append(others, markName+"="+name)
+	return append(marks, others...)
 }
 
 // owner is whose a child of ours is that we did not start, when nobody knows

@@ -30,7 +30,7 @@ func (s *Supervisor) whyStuck(u *unit) string {
 
 // whyThere says why one process is still there.
 func (s *Supervisor) whyThere(pid int) string {
-	state, _ := s.statOf(pid)
+	state, err := s.statOf(pid)
 	p := s.procs[pid]
 	switch {
 	case p != nil && errors.Is(p.refused, unix.EPERM):
@@ -39,6 +39,9 @@ func (s *Supervisor) whyThere(pid int) string {
 		return fmt.Sprintf("pid %d can't be signalled: %v", pid, p.refused)
 	case state.state == "D":
 		return fmt.Sprintf("pid %d was killed, but the kernel lets it end only when what it waits for comes (a disk, a network file system, the thaw of its control group)", pid)
+	}
+	if err != nil { // it ends right now
+		return fmt.Sprintf("pid %d was killed", pid)
 	}
 	return fmt.Sprintf("pid %d was killed, but is still there, in state %s", pid, state.state)
 }
