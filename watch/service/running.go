@@ -124,13 +124,14 @@ func (m *Machine) preferred(dead *proc, left []*proc) bool {
 }
 
 // rank orders candidates: first who runs the program that was started, most of
-// all as it was forked, then who has the baton, then who has children.
+// all as it was forked, then who has the baton, then who has children. Who was
+// forked by one that runs another program runs that, without an exec of its own.
 func (m *Machine) rank(p *proc) int {
 	rank := 0
 	if p.program.File == m.program.File {
 		rank += 8
 	}
-	if !p.execed {
+	if !p.execed && p.program == m.program {
 		rank += 4
 		if p.baton {
 			rank += 2
