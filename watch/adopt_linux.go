@@ -48,6 +48,7 @@ func (s *Supervisor) adoptForest(u *unit) {
 	if err := s.scanAll(); err != nil { // who is below them
 		s.fall(err)
 	}
+	s.catchUp() // from now on all is told of them, by a filter too
 	text := fmt.Sprintf("%d processes taken over, %d have ended", len(s.procs), len(lost))
 	u.log.Info(u.name + ": " + text)
 	s.note(u, control.Event{What: "adopted", PID: u.machine.Gist().Main, Text: text})
