@@ -42,7 +42,7 @@ func (s *Supervisor) adoptForest(u *unit) {
 	if why != nil {
 		u.log.Warn(u.name+": going by the environment of its processes", "error", why)
 	}
-	s.wantRun(u)
+	s.tellWish(u)
 	lost := s.adoptRecorded(u, rec)
 	s.adoptMarked(u)
 	if err := s.scanAll(); err != nil { // who is below them
@@ -52,9 +52,6 @@ func (s *Supervisor) adoptForest(u *unit) {
 	text := fmt.Sprintf("%d processes taken over, %d have ended", len(s.procs), len(lost))
 	u.log.Info(u.name + ": " + text)
 	s.note(u, control.Event{What: "adopted", PID: u.machine.Gist().Main, Text: text})
-	if u.config.Resume.Then == ThenStop {
-		s.tell(u, service.Stop{})
-	}
 	s.tellLost(u, lost)
 	s.tell(u, service.Resume{})
 }
@@ -67,11 +64,14 @@ func (s *Supervisor) tellLost(u *unit, lost []int) {
 	}
 }
 
-// wantRun tells a service that it is to run after all, if that was asked for:
-// before it hears who has died, for that may be its end.
-func (s *Supervisor) wantRun(u *unit) {
-	switch state := u.machine.State(); {
-	case u.config.Resume.Then != ThenRun:
+// tellWish tells a service what it is to do, if that is another thing than to go
+// on: before it hears who has died, for that may be its end, or lead to a start.
+func (s *Supervisor) tellWish(u *unit) {
+	then, state := u.config.Resume.Then, u.machine.State()
+	switch {
+	case then == ThenStop:
+		s.tell(u, service.Stop{})
+	case then != ThenRun:
 	case state == service.Stopping:
 		s.tell(u, service.Start{})
 	case state == service.Running, state == service.Starting:

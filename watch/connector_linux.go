@@ -34,7 +34,7 @@ func (s *Supervisor) catchUp() {
 		ghosts, kills = len(s.ghosts), len(s.kills)
 	}
 	s.buryGhosts(ghosts)
-	s.signal(kills)
+	s.signal(min(kills, len(s.kills))) // some may have been sent meanwhile: a ghost can be the last one that was known
 }
 
 // drain reads the connector until it is empty, or until at least all was read
