@@ -113,10 +113,11 @@ func (s *Supervisor) replay() error {
 	}
 	dead := map[int]*unit{} // whose they were
 	for _, b := range births {
+		known := b.PID == s.pid || s.strangers[b.PID] || s.isKnown(b.PID, b.Time, true)
 		if s.ladder.set == nil {
 			return nil
 		}
-		if b.PID == s.pid || s.strangers[b.PID] || s.isKnown(b.PID, b.Time, true) {
+		if known {
 			continue
 		}
 		u := dead[b.Parent]

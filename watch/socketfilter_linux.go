@@ -57,8 +57,11 @@ func (s *Supervisor) lookBelow(fresh []*process) {
 	byDepth := func(a, b int) int { return cmp.Or(depth[b]-depth[a], a-b) }
 	for _, pid := range slices.SortedFunc(maps.Keys(depth), byDepth) {
 		for _, child := range s.allChildrenOf(pid) {
-			if s.procs[child] == nil && !s.strangers[child] {
-				s.discover(pid, child)
+			if s.procs[child] != nil || s.strangers[child] || s.discover(pid, child) {
+				continue
+			}
+			if up := s.procs[pid]; up != nil && up.foreign && slices.Contains(fresh, up) {
+				s.adoptMarked(up.unit) // the child is dead, and may have left somebody to init
 			}
 		}
 	}
