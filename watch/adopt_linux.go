@@ -243,7 +243,7 @@ func (s *Supervisor) readMarks(u *unit) (marked []int, mute map[int]bool, former
 
 // hasForeign tells whether a service has processes that don't descend from us.
 func (s *Supervisor) hasForeign(u *unit) bool {
-	return slices.ContainsFunc(s.everybody(), func(p *process) bool { return p.unit == u && p.foreign })
+	return s.isThere(func(p *process) bool { return p.unit == u && p.foreign })
 }
 
 // findOrphans looks for the children of a dead process that did not descend from
@@ -252,7 +252,7 @@ func (s *Supervisor) hasForeign(u *unit) bool {
 func (s *Supervisor) findOrphans(p *process) {
 	isOther := func(q *process) bool { return q != p && q.unit == p.unit }
 	told := s.ladder.step == TrackKernelSet || s.ladder.step == TrackEvents
-	if told && !s.ladder.lost && slices.ContainsFunc(s.everybody(), isOther) {
+	if told && !s.ladder.lost && s.isThere(isOther) {
 		return
 	}
 	s.adoptMarked(p.unit)

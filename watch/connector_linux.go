@@ -3,7 +3,6 @@ package watch
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"respawner/procconn"
@@ -28,7 +27,7 @@ func (s *Supervisor) catchUp() {
 	if s.ladder.lost {
 		s.resync()
 	} else if s.ladder.emptied {
-		s.ladder.opened = nil // nobody else has got their pids
+		s.ladder.sure = s.monotonic() // nobody else has got their pids
 	}
 	if s.ladder.emptied {
 		ghosts, kills = len(s.ghosts), len(s.kills)
@@ -127,14 +126,14 @@ func (s *Supervisor) noteResync() {
 // told.
 func (s *Supervisor) dropStrangers() {
 	for _, p := range s.everybody() {
-		if s.procs[p.pid] != p || p.pidfd < 0 || s.hasEnded(p) && !slices.Contains(s.ladder.opened, p) {
+		if s.procs[p.pid] != p || p.pidfd < 0 || s.hasEnded(p) && p.opened <= s.ladder.sure {
 			continue // buried meanwhile, or sure
 		}
 		if !s.isStill(p) {
 			s.bury(p, p.exit)
 		}
 	}
-	s.ladder.opened = nil
+	s.ladder.sure = s.monotonic()
 }
 
 // isStill tells whether a pid is still that of the process: by the set, if
@@ -142,7 +141,7 @@ func (s *Supervisor) dropStrangers() {
 // it is looked at only after it was opened.
 func (s *Supervisor) isStill(p *process) bool {
 	if s.ladder.set == nil {
-		return p.foreign && !slices.Contains(s.ladder.opened, p) || s.belongs(p)
+		return p.foreign && p.opened <= s.ladder.sure || s.belongs(p)
 	}
 	b, in, err := s.ladder.set.Birth(p.pid)
 	s.check(err)

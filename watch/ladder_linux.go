@@ -31,12 +31,12 @@ type ladder struct {
 	changed bool       // TrackSocketFilter: others pass than those who are known
 	fresh   []*process // whom it passes only from the next change on
 
-	opened  []*process // those with a pidfd that may be a stranger's, if its birth was not told
-	emptied bool       // the queue was empty when it was last read
-	lost    bool       // births were not told, and have not been looked for yet
-	gap     bool       // nor does the set know of them
-	dropped uint32     // events that the queue had no room for, on earlier connections
-	base    uint32     // those of this one that came before it was of use
+	sure    time.Duration // a pidfd that was opened later may be a stranger's, if its birth was not told
+	emptied bool          // the queue was empty when it was last read
+	lost    bool          // births were not told, and have not been looked for yet
+	gap     bool          // nor does the set know of them
+	dropped uint32        // events that the queue had no room for, on earlier connections
+	base    uint32        // those of this one that came before it was of use
 	resyncs int
 	noted   time.Duration // when a resync was last told of
 	fell    time.Duration // when a step was last lost

@@ -94,6 +94,16 @@ func (s *Supervisor) everybody() []*process {
 	return slices.SortedFunc(maps.Values(s.procs), func(a, b *process) int { return a.pid - b.pid })
 }
 
+// isThere tells whether there is a process that passes a test.
+func (s *Supervisor) isThere(test func(*process) bool) bool {
+	for _, p := range s.procs {
+		if test(p) {
+			return true
+		}
+	}
+	return false
+}
+
 // parentIn is the parent of a process if it is of the forest, else 0.
 func (s *Supervisor) parentIn(pid int) int {
 	if parent := s.parentOf(pid); s.procs[parent] != nil {
@@ -109,10 +119,7 @@ func (s *Supervisor) adopt(u *unit, parent, pid int, since time.Duration) {
 		p.foreign = up.foreign
 	}
 	s.enter(p)
-	if s.open(p); s.ladder.conn != nil {
-		s.ladder.opened = append(s.ladder.opened, p)
-	}
-	if p.foreign && p.pidfd >= 0 {
+	if s.open(p); p.foreign && p.pidfd >= 0 {
 		s.identify(p) // as long as its parent can tell who it is
 	}
 	s.tell(u, service.Forked{Parent: parent, Child: pid})

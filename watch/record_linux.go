@@ -173,19 +173,17 @@ func (s *Supervisor) recordOf(u *unit) record {
 // identify finds out the identity of a process, once; it tells whether it is
 // known.
 func (s *Supervisor) identify(p *process) bool {
-	if p.identity.PID == 0 && p.pidfd < 0 {
-		return false
+	if p.identity.PID != 0 || p.pidfd < 0 {
+		return p.identity.PID != 0
 	}
-	if p.identity.PID == 0 {
-		id, err := identityOf(s.kernel, p.pid, p.pidfd)
-		if errors.Is(err, errGone) {
-			_, err = s.endOf(p.pidfd) // a zombie of ours is nobody else, and waits for who is exec'ed in our place
-		}
-		if err != nil || !s.belongs(p) {
-			return false // dead: there is no going on with it
-		}
-		p.identity = id
+	id, err := identityOf(s.kernel, p.pid, p.pidfd)
+	if errors.Is(err, errGone) {
+		_, err = s.endOf(p.pidfd) // a zombie of ours is nobody else, and waits for who is exec'ed in our place
 	}
+	if err != nil || !s.belongs(p) {
+		return false // dead: there is no going on with it
+	}
+	p.identity = id
 	return true
 }
 

@@ -147,9 +147,9 @@ func (l *life) turned() {
 	}
 	l.seen.corpses = corpses
 	b := &s.ladder
-	held := len(s.ghosts) + len(s.kills) + len(s.early.events) + len(s.early.pids) + len(b.opened) + len(b.fresh) + len(b.late) + len(s.unreaped) + len(s.strangers)
+	held := len(s.ghosts) + len(s.kills) + len(s.early.events) + len(s.early.pids) + len(b.fresh) + len(b.late) + len(s.unreaped) + len(s.strangers)
 	if held > maxHeld*m.knobs.pids {
-		l.violated("%d ghosts, %d signals, %d events, %d+%d new ones are kept", len(s.ghosts), len(s.kills), len(s.early.events), len(b.opened), len(b.fresh))
+		l.violated("%d ghosts, %d signals, %d events, %d+%d new ones are kept", len(s.ghosts), len(s.kills), len(s.early.events), len(b.fresh), len(b.late))
 	}
 }
 

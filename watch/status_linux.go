@@ -35,10 +35,7 @@ func due(deadline, now time.Time) *time.Time {
 	if deadline.IsZero() {
 		return nil
 	}
-	at := now.Add(deadline.Sub(now))
-	if at.Round(0).Sub(deadline.Round(0)).Abs() < clockSlack {
-		return &deadline
-	}
+	at := byClock(deadline, now)
 	return &at
 }
 

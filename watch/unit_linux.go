@@ -111,8 +111,11 @@ func (s *Supervisor) signal(n int) {
 // isStranger tells whether a process's pid was given away before its pidfd was
 // opened, and that to one whose own birth was not told yet.
 func (s *Supervisor) isStranger(p *process) bool {
+	if s.belongs(p) || s.hasEnded(p) {
+		return false
+	}
 	stat, err := s.statOf(p.pid)
-	return err == nil && !s.belongs(p) && !s.isOrphan(p, stat) && !s.hasEnded(p)
+	return err == nil && !s.isOrphan(p, stat)
 }
 
 // isOrphan tells whether a process that does not descend from us, and whose
