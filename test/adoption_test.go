@@ -19,10 +19,7 @@ import (
 // the next one takes it over, whatever asks for it.
 func TestAdoption(t *testing.T) {
 	for _, verb := range []string{"start", "adopt"} {
-		for _, step := range steps(t) {
-			if step == "pidfile" {
-				continue
-			}
+		for _, step := range followingSteps(t) {
 			t.Run(verb+"/"+step, func(t *testing.T) {
 				t.Parallel()
 				s := newShape(t, "helper-after")

@@ -61,34 +61,28 @@ func (s *service) tellAll(verb string, operands ...string) result {
 // until the connector's queue is full: when it goes on it has missed nothing,
 // and there is one instance.
 func TestCrashWhileAsleep(t *testing.T) {
-	for _, step := range steps(t) {
-		if step == "pidfile" {
-			continue
+	eachStep(t, func(t *testing.T, step string) {
+		s := newShape(t, "brief-children", "count=400")
+		s.track(step)
+		st := s.start("-t", "0")
+		if step != "scan" && unix.Geteuid() == 0 {
+			onConnector(t, st.SupervisorPID, squeeze)
 		}
-		t.Run(step, func(t *testing.T) {
-			t.Parallel()
-			s := newShape(t, "brief-children", "count=400")
-			s.track(step)
-			st := s.start("-t", "0")
-			if step != "scan" && unix.Geteuid() == 0 {
-				onConnector(t, st.SupervisorPID, squeeze)
-			}
-			kill(t, st.SupervisorPID, unix.SIGSTOP)
-			kill(t, st.MainPID, unix.SIGUSR1)
-			s.truth("done", 1)
-			kill(t, st.MainPID, unix.SIGKILL)
-			kill(t, st.SupervisorPID, unix.SIGCONT)
-			s.log.waitFor(fmt.Sprintf(`proc %d killed by signo 9`, st.MainPID), 1)
-			s.log.waitFor(`restarted\(1/0\)`, 1)
-			now := s.waitState("running")
-			s.quiet()
-			if mains := s.mains(); len(mains) != 1 || mains[0] != now.MainPID || now.Restarts != 1 || now.Tracking != step {
-				t.Errorf("main processes %v, now %+v", mains, now)
-			}
-			s.starts(2)
-			s.stop()
-		})
-	}
+		kill(t, st.SupervisorPID, unix.SIGSTOP)
+		kill(t, st.MainPID, unix.SIGUSR1)
+		s.truth("done", 1)
+		kill(t, st.MainPID, unix.SIGKILL)
+		kill(t, st.SupervisorPID, unix.SIGCONT)
+		s.log.waitFor(fmt.Sprintf(`proc %d killed by signo 9`, st.MainPID), 1)
+		s.log.waitFor(`restarted\(1/0\)`, 1)
+		now := s.waitState("running")
+		s.quiet()
+		if mains := s.mains(); len(mains) != 1 || mains[0] != now.MainPID || now.Restarts != 1 || now.Tracking != step {
+			t.Errorf("main processes %v, now %+v", mains, now)
+		}
+		s.starts(2)
+		s.stop()
+	})
 }
 
 // stopAll suspends a service as the sleep of a machine does, and its supervisor.

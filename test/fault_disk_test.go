@@ -11,22 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newDisk is a small disk.
-func newDisk(t *testing.T) string {
-	t.Helper()
-	needRoot(t)
-	dir := tempDir(t)
-	if err := unix.Mount("none", dir, "tmpfs", 0, "size=128k,mode=755"); err != nil {
-		skip(t, "can't mount a tmpfs: "+err.Error())
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // fill uses up what is left of a disk, until it is called again to free it.
 func fill(t *testing.T, disk string) (free func()) {
 	t.Helper()
@@ -45,7 +29,7 @@ func fill(t *testing.T, disk string) (free func()) {
 // takes it over restarts nothing, and it can be ended.
 func TestRuntimeDirFillsUp(t *testing.T) {
 	t.Parallel()
-	disk := newDisk(t)
+	disk := newDisk(t, "128k")
 	s := newShape(t, "double-fork")
 	s.runtime = disk + "/run"
 	st := s.start("-t", "0.1", "--follow-forks", "--output", "none")
@@ -82,7 +66,7 @@ func TestRuntimeDirFillsUp(t *testing.T) {
 // its environment.
 func TestServiceGrowsOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	disk := newDisk(t)
+	disk := newDisk(t, "128k")
 	s := newShell(t, `
 		trap 'i=0; while [ $((i+=1)) -le 100 ]; do sleep 300 & done; echo "grown $$" >>"$0"' USR1
 		echo "start $$" >>"$0"; while :; do sleep 300 & wait $!; done`)
@@ -125,7 +109,7 @@ func TestServiceGrowsOnAFullDisk(t *testing.T) {
 // more, while the supervisor runs: the service is none the worse for it.
 func TestRuntimeDirFreezes(t *testing.T) {
 	t.Parallel()
-	disk := newDisk(t)
+	disk := newDisk(t, "128k")
 	s := newShape(t, "foreground")
 	s.runtime = disk + "/run"
 	st := s.start("-t", "0.1")
@@ -177,7 +161,7 @@ func immutable(t *testing.T, dir string, on bool) {
 // them, and goes on.
 func TestLogOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	disk := newDisk(t)
+	disk := newDisk(t, "128k")
 	s := newShape(t, "foreground")
 	s.log.path = disk + "/log"
 	st := s.start("-t", "0.1")

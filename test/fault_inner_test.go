@@ -13,18 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eachStep runs a test on each step that follows forks.
-func eachStep(t *testing.T, test func(t *testing.T, step string)) {
-	for _, step := range steps(t) {
-		if step != "pidfile" {
-			t.Run(step, func(t *testing.T) {
-				t.Parallel()
-				test(t, step)
-			})
-		}
-	}
-}
-
 // knowsAll waits until status has all processes of the service, so many at
 // least, and nobody else.
 func (s *service) knowsAll(st status, atLeast int) (now status) {

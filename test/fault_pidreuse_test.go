@@ -84,10 +84,7 @@ func (v *victims) unharmed() {
 // one of the service, and no signal reaches any.
 func TestPidsGoToStrangers(t *testing.T) {
 	needRoot(t) // to choose a pid
-	for _, step := range steps(t) {
-		if step == "pidfile" {
-			continue
-		}
+	for _, step := range followingSteps(t) {
 		for _, squeezed := range []bool{false, true} {
 			if squeezed && step == "scan" {
 				continue

@@ -31,14 +31,20 @@ func (s *service) stillThere(stop *running, why string) {
 	}
 }
 
+// newFreezer is a control group in which KILL has to wait until it thaws.
+func newFreezer(t *testing.T) controlGroup {
+	t.Helper()
+	if cgroupMount(t, "cgroup", "freezer") == "" {
+		skip(t, "no control groups of version 1 that freeze so that KILL has to wait")
+	}
+	return newControlGroup(t, "freezer")
+}
+
 // A process that hangs in the kernel (state D) outlives KILL: in a control group
 // of version 1 that is frozen it does. Stop says so, and ends well when it ends.
 func TestStopOfTheFrozen(t *testing.T) {
 	t.Parallel()
-	if cgroupMount(t, "cgroup", "freezer") == "" {
-		skip(t, "no control groups of version 1 that freeze so that KILL has to wait")
-	}
-	g := newControlGroup(t, "freezer")
+	g := newFreezer(t)
 	s := newShape(t, "foreground")
 	st := s.start("--stop-timeout", "0.5")
 	g.add(st.MainPID)
@@ -73,10 +79,7 @@ func TestStopOfTheFrozen2(t *testing.T) {
 // and status says what is waited for.
 func TestCrashLeavesTheFrozen(t *testing.T) {
 	t.Parallel()
-	if cgroupMount(t, "cgroup", "freezer") == "" {
-		skip(t, "no control groups of version 1 that freeze so that KILL has to wait")
-	}
-	g := newControlGroup(t, "freezer")
+	g := newFreezer(t)
 	s := newShape(t, "helper-child")
 	st := s.start("--follow-forks", "-t", "0", "--stop-timeout", "0.5")
 	helper := s.truth("helper", 1)
@@ -142,10 +145,7 @@ func TestStopOfAnotherUsersProcess(t *testing.T) {
 // processes, none of which heeds TERM: stop ends them all, however births are
 // known.
 func TestStopOfWhoForksWithoutEnd(t *testing.T) {
-	for _, step := range steps(t) {
-		if step == "pidfile" {
-			continue
-		}
+	for _, step := range followingSteps(t) {
 		t.Run(step, func(t *testing.T) { // not all at once
 			g := newControlGroup(t, "pids")
 			g.set("250", "pids.max")

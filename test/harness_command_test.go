@@ -114,6 +114,16 @@ func launch(t *testing.T, cmd *exec.Cmd) *running {
 
 func (r *running) pid() int { return r.cmd.Process.Pid }
 
+// mustLive is for a stranger whom nobody may have killed; it ends him.
+func (r *running) mustLive() {
+	r.stderr.t.Helper()
+	if !alive(r.pid()) {
+		r.stderr.t.Error("the stranger was killed")
+	}
+	r.signal(unix.SIGKILL)
+	r.code()
+}
+
 func (r *running) signal(sig unix.Signal) { kill(r.stderr.t, r.pid(), sig) }
 
 // code waits for the end and returns the exit status.

@@ -37,6 +37,22 @@ func steps(t *testing.T) []string {
 	return ladder[3:]
 }
 
+// followingSteps are those that follow forks: all but the pidfile.
+func followingSteps(t *testing.T) []string {
+	t.Helper()
+	return slices.DeleteFunc(slices.Clone(steps(t)), func(step string) bool { return step == "pidfile" })
+}
+
+// eachStep runs a test on each of them.
+func eachStep(t *testing.T, test func(t *testing.T, step string)) {
+	for _, step := range followingSteps(t) {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			test(t, step)
+		})
+	}
+}
+
 // contained tells whether this is not the first pid and user namespace.
 func contained(t *testing.T) bool {
 	t.Helper()

@@ -11,17 +11,8 @@ import (
 
 // A full disk costs lines, which are counted, and never the program.
 func TestOutputOnAFullDisk(t *testing.T) {
-	needRoot(t)
 	t.Parallel()
-	disk := tempDir(t)
-	if err := unix.Mount("none", disk, "tmpfs", 0, "size=64k"); err != nil {
-		skip(t, "can't mount a tmpfs: "+err.Error())
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(disk, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	disk := newDisk(t, "64k")
 	s := newShell(t, `trap 'echo again' USR2; seq 1 100000; echo written >"$J"; while :; do sleep 300 & wait $!; kill $!; done`)
 	kept := textFile{t, disk + "/log"}
 	start := s.command("start", "--output", kept.path)

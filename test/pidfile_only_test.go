@@ -140,11 +140,7 @@ func TestPidfileOfStrangers(t *testing.T) {
 				t.Errorf("start: %v; log:\n%s", r, e.log.text())
 			}
 			e.mustNotRun("stopped") // the program left nobody that could be trusted
-			if !alive(e.daemon.pid()) {
-				t.Error("the stranger was killed")
-			}
-			e.daemon.signal(unix.SIGKILL)
-			e.daemon.code()
+			e.daemon.mustLive()
 		})
 	}
 }
@@ -200,11 +196,7 @@ func TestPidfileOfStrangersAfterATakeover(t *testing.T) {
 			if r := s.tell("stop"); r.code != 0 {
 				t.Errorf("stop: %v", r)
 			}
-			if !alive(stranger.pid()) {
-				t.Error("the stranger was killed")
-			}
-			stranger.signal(unix.SIGKILL)
-			stranger.code()
+			stranger.mustLive()
 		})
 	}
 }

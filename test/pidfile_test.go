@@ -154,11 +154,7 @@ func TestPidfileNamesStranger(t *testing.T) {
 			if r := s.tell("stop"); r.code != 0 {
 				t.Errorf("stop: %v", r)
 			}
-			if !alive(stranger.pid()) {
-				t.Error("the stranger was killed")
-			}
-			stranger.signal(unix.SIGKILL)
-			stranger.code()
+			stranger.mustLive()
 		})
 	}
 }

@@ -15,10 +15,7 @@ import (
 // queue of events is so small that most are lost. Nobody takes anybody for
 // dead, nobody is lost, and the supervisor does not grow.
 func TestStormInside(t *testing.T) {
-	for _, step := range steps(t) {
-		if step == "pidfile" {
-			continue // there is no following that could be stormed
-		}
+	for _, step := range followingSteps(t) {
 		t.Run(step, func(t *testing.T) { // not all at once
 			s := newShape(t, "storm")
 			s.track(step)
@@ -76,28 +73,22 @@ func anonymous(t *testing.T, pid int) (kB int) {
 // A supervisor that was asleep while its service forked knows everything when
 // it wakes.
 func TestStormWhileAsleep(t *testing.T) {
-	for _, step := range steps(t) {
-		if step == "pidfile" {
-			continue
-		}
-		t.Run(step, func(t *testing.T) {
-			t.Parallel()
-			s := newShape(t, "storm", "seconds=3", "rate=2000")
-			s.track(step)
-			st := s.start("-t", "0", "--follow-forks")
-			s.truth("storm", 1)
-			kill(t, st.SupervisorPID, unix.SIGSTOP)
-			s.truth("main", 1)
-			kill(t, st.SupervisorPID, unix.SIGCONT)
-			eventually(t, "the forest is the truth", func() bool {
-				return slices.Equal(s.status().PIDs, living(st.SupervisorPID))
-			})
-			now := s.mustRun()
-			if now.Restarts != 0 || now.MainPID != st.MainPID {
-				t.Errorf("before %+v\nnow %+v", st, now)
-			}
-			s.crash(now.MainPID)
-			s.stop()
+	eachStep(t, func(t *testing.T, step string) {
+		s := newShape(t, "storm", "seconds=3", "rate=2000")
+		s.track(step)
+		st := s.start("-t", "0", "--follow-forks")
+		s.truth("storm", 1)
+		kill(t, st.SupervisorPID, unix.SIGSTOP)
+		s.truth("main", 1)
+		kill(t, st.SupervisorPID, unix.SIGCONT)
+		eventually(t, "the forest is the truth", func() bool {
+			return slices.Equal(s.status().PIDs, living(st.SupervisorPID))
 		})
-	}
+		now := s.mustRun()
+		if now.Restarts != 0 || now.MainPID != st.MainPID {
+			t.Errorf("before %+v\nnow %+v", st, now)
+		}
+		s.crash(now.MainPID)
+		s.stop()
+	})
 }
