@@ -32,7 +32,9 @@
 // A vital root that is killed, or exits with a status that is no success, is a
 // crash. What it leaves behind (workers that hold the port) is ended, and when
 // nobody is left and the respawn delay has passed, the program is started
-// again. A main process that ends normally ends the service.
+// again. A main process that ends normally ends the service, unless it hands over:
+// a young one to whatever it leaves, an old one to a process of its own program
+// (handover.go).
 //
 // # The machine
 //

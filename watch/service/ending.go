@@ -96,7 +96,8 @@ func (m *Machine) patience() time.Duration {
 
 // endRest asks what is left to end, from the top: each root is sent TERM when
 // it is one, so that a daemon can end its workers in its own order, and what
-// it leaves is asked in turn. When patience is over, all are killed.
+// it leaves is asked in turn. When half of the patience is over, the rest is
+// asked, and when all of it is, all are killed.
 func endRest(m *Machine, now time.Time, ev Event) {
 	if m.empty() {
 		m.ended(now)
@@ -109,12 +110,28 @@ func endRest(m *Machine, now time.Time, ev Event) {
 		return
 	}
 	for _, p := range m.newRoots(ev) {
-		p.termed = true
-		m.log("kill(child pid %d)", p.pid)
-		m.do(Kill{p.pid, false})
+		m.ask(p)
 		if !m.asked {
 			m.asked = true
+			m.arm(TimerAsk, now.Add(m.patience()/2))
 			m.arm(TimerKill, now.Add(m.patience()))
+		}
+	}
+}
+
+// ask asks a process to end; each is asked once.
+func (m *Machine) ask(p *proc) {
+	p.termed = true
+	m.log("kill(child pid %d)", p.pid)
+	m.do(Kill{p.pid, false})
+}
+
+// askRest asks those to end that were not asked yet: the process above them
+// may keep TERM for itself.
+func (m *Machine) askRest() {
+	for _, p := range m.forest.all() {
+		if !p.termed && !m.hard {
+			m.ask(p)
 		}
 	}
 }
@@ -139,6 +156,8 @@ func (m *Machine) newRoots(ev Event) []*proc {
 // born is the pid of who was born by an event, 0 for nobody.
 func born(ev Event) int {
 	switch ev := ev.(type) {
+	case Spawned:
+		return ev.PID
 	case Forked:
 		return ev.Child
 	case death:
@@ -186,6 +205,8 @@ func (m *Machine) empty() bool { return m.forest.len() == 0 && !m.spawning }
 
 func dueEnding(m *Machine, now time.Time, ev Event) {
 	switch ev.(Due).Timer {
+	case TimerAsk:
+		m.askRest()
 	case TimerKill:
 		m.endPatience(now)
 	case TimerStuck:
@@ -200,6 +221,7 @@ func dueEnding(m *Machine, now time.Time, ev Event) {
 
 // ended is reached when nobody is left.
 func (m *Machine) ended(now time.Time) {
+	m.disarm(TimerAsk)
 	m.disarm(TimerKill)
 	m.disarm(TimerStuck)
 	m.asked, m.hard, m.stuck, m.spared = false, false, false, false // who is found late has his own time

@@ -32,7 +32,10 @@ type (
 	// Forked tells of a new process of the forest.
 	Forked struct{ Parent, Child int }
 
-	// Execed tells that a process now runs another program, or the same anew.
+	// Execed tells that a process now runs another program, or the same anew. A
+	// Program without a File is one that could not be looked up: some other one
+	// than all that are known. One that is the same but for its Args, which were
+	// not known, brings only those.
 	Execed struct {
 		PID     int
 		Program Program
@@ -107,6 +110,9 @@ const (
 	TimerSettle Timer = iota
 	// TimerRespawn ends the wait before a restart.
 	TimerRespawn
+	// TimerAsk is when half of the patience is over with processes that were
+	// asked to end.
+	TimerAsk
 	// TimerKill ends the patience with processes that were asked to end.
 	TimerKill
 	// TimerStuck ends the patience with those that were killed.
@@ -114,7 +120,7 @@ const (
 	timers
 )
 
-func (t Timer) String() string { return [...]string{"settle", "respawn", "kill", "stuck"}[t] }
+func (t Timer) String() string { return [...]string{"settle", "respawn", "ask", "kill", "stuck"}[t] }
 
 // What names what a Note tells of.
 type What string
@@ -124,7 +130,7 @@ const (
 	NoteStarted    What = "started"    // the program runs, as PID
 	NoteFollowed   What = "followed"   // it put itself into the background; Text: the pids
 	NoteForked     What = "forked"     // PID was born to Parent
-	NoteExeced     What = "execed"     // PID runs another program; Text: its file
+	NoteExeced     What = "execed"     // PID runs another program; Text: its file, if that is known
 	NoteExited     What = "exited"     // PID ended, by Exit
 	NoteMain       What = "main"       // PID is the main process now
 	NoteRunning    What = "running"    // up; PID is the main process

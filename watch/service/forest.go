@@ -13,7 +13,7 @@ type proc struct {
 	pid      int
 	parent   *proc // nil for a root
 	children map[*proc]struct{}
-	program  Program
+	program  *Program
 	execed   bool      // runs a program of its own, not its parent's
 	born     time.Time // its fork, or its last exec
 	seq      int       // order of birth
@@ -31,6 +31,7 @@ type proc struct {
 	baton bool
 
 	founding bool
+	unsure   bool // main has left it, and what it will run is open
 	termed   bool // was sent TERM
 }
 
@@ -48,7 +49,7 @@ type forest struct {
 // is gone) makes it a root.
 func (f *forest) add(pid, parent int, now time.Time) *proc {
 	f.seq++
-	p := &proc{pid: pid, born: now, seq: f.seq}
+	p := &proc{pid: pid, program: &Program{}, born: now, seq: f.seq}
 	if f.procs == nil {
 		f.procs, f.roots, f.founders = map[int]*proc{}, map[*proc]struct{}{}, map[*proc]struct{}{}
 	}
@@ -178,6 +179,12 @@ func (f *forest) found(roots []*proc) {
 	}
 }
 
+// disown makes a founding root a stray.
+func (f *forest) disown(p *proc) {
+	p.founding = false
+	delete(f.founders, p)
+}
+
 // inherit gives all below p that went back to old a new founder.
 func (f *forest) inherit(p, old, founder *proc) {
 	for c := range p.children {
@@ -186,14 +193,4 @@ func (f *forest) inherit(p, old, founder *proc) {
 		}
 		f.inherit(c, old, founder)
 	}
-}
-
-// runs tells whether any of roots, or a process below one, runs the file.
-func (f *forest) runs(roots []*proc, file string) bool {
-	for _, p := range f.procs {
-		if p.program.File == file && slices.Contains(roots, p.root()) {
-			return true
-		}
-	}
-	return false
 }

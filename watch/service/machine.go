@@ -35,7 +35,7 @@ type Machine struct {
 	spawning bool  // it has not been answered yet
 	restored int   // the last Spawn of before Restore: who was asked can't answer any more
 	starter  *proc // what it started, while that lives
-	program  Program
+	program  *Program
 
 	main     *proc     // the main process; nil before up
 	named    int       // pid the pidfile names, 0 for none
@@ -81,7 +81,7 @@ type LastExit struct {
 }
 
 // New returns a stopped service.
-func New(spec Spec) *Machine { return &Machine{spec: spec} }
+func New(spec Spec) *Machine { return &Machine{spec: spec, program: &Program{}} }
 
 type cell func(m *Machine, now time.Time, ev Event)
 
@@ -98,7 +98,7 @@ var table = [states][kinds]cell{
 	},
 	Running: {
 		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: ignore, onExited: exitedRunning, onNamed: namedRunning, onRestart: restart, onReset: reset, onResume: resume, onDue: ignore,
+		onExeced: execedRunning, onExited: exitedRunning, onNamed: namedRunning, onRestart: restart, onReset: reset, onResume: resume, onDue: dueRunning,
 	},
 	Stopping: {
 		onStart: startAgain, onStop: stopForGood, onSpawned: endRest, onSpawnFailed: endRest, onForked: endRest,
@@ -160,7 +160,7 @@ func (m *Machine) note(now time.Time, ev Event) (Event, bool) {
 	case Forked:
 		return ev, m.noteForked(now, ev)
 	case Execed:
-		m.noteExeced(now, ev)
+		return m.noteExeced(now, ev)
 	case Exited:
 		return m.noteExited(now, ev)
 	}
@@ -177,7 +177,8 @@ func (m *Machine) answered(run int) bool {
 
 func (m *Machine) noteSpawned(now time.Time, ev Spawned) bool {
 	m.starter = m.forest.add(ev.PID, 0, now)
-	m.starter.program, m.program, m.starter.baton = ev.Program, ev.Program, true
+	m.program = &ev.Program
+	m.starter.program, m.starter.baton = m.program, true
 	m.do(Note{What: NoteStarted, PID: ev.PID})
 	return true
 }
@@ -203,16 +204,33 @@ func (m *Machine) first() *proc {
 	return m.main
 }
 
-func (m *Machine) noteExeced(now time.Time, ev Execed) {
+// exec is Execed as the states see it: with the process, and what that ran
+// before.
+type exec struct {
+	Execed
+	proc *proc
+	from *Program
+}
+
+// noteExeced keeps what a process runs. What only completes that is no news. Of
+// the starter it is known what it was to run, though it may be gone before
+// that can be looked up.
+func (m *Machine) noteExeced(now time.Time, ev Execed) (Event, bool) {
 	p := m.forest.procs[ev.PID]
-	if p == nil {
-		return
+	if p == nil || p.program.complete(ev.Program) {
+		return ev, false
 	}
-	if p == m.starter {
-		m.program = ev.Program // an interpreter's file is known only now
+	from := p.program
+	switch {
+	case p != m.starter:
+		p.program, p.execed = &ev.Program, true
+	case ev.Program.File != "":
+		m.program = &ev.Program // an interpreter's file is known only now
+		p.program = m.program
 	}
-	p.program, p.execed, p.born = ev.Program, p != m.starter, now
+	p.born = now
 	m.do(Note{What: NoteExeced, PID: ev.PID, Text: ev.Program.File})
+	return exec{ev, p, from}, true
 }
 
 // death is Exited as the states see it: with the process that is no more, and
@@ -223,7 +241,7 @@ type death struct {
 	proc    *proc
 	starter bool // it was the starter
 	root    bool
-	server  bool // it did its parent's work
+	wound   bool // it did its parent's work, and failed
 	vital   bool // its crash is the service's crash
 	certain bool // there was no doubt which process is main
 }
@@ -235,7 +253,7 @@ func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 	}
 	certain := m.certain()
 	m.do(Note{What: NoteExited, PID: ev.PID, Role: m.role(p), Exit: ev.Exit})
-	d := death{ev, now, p, p == m.starter, p.isRoot(), m.isServer(p), m.vital(p, certain), certain}
+	d := death{ev, now, p, p == m.starter, p.isRoot(), m.isWound(p, ev.Exit), m.vital(p, certain), certain}
 	if d.root || p == m.main {
 		if d.starter || p == m.main || p.founding && m.state != Backoff {
 			m.lastExit = LastExit{ev.PID, ev.Exit, now} // not of strays, nor of what is cleared away
@@ -288,6 +306,9 @@ func (m *Machine) Run() int { return m.run }
 // Spawning tells whether a Spawn has not been answered yet.
 func (m *Machine) Spawning() bool { return m.spawning }
 
+// Settling reports whether it is still open which process is main.
+func (m *Machine) Settling() bool { return m.state == Starting || m.unsure() }
+
 // State is where the service is.
 func (m *Machine) State() State { return m.state }
 
@@ -315,7 +336,7 @@ func (m *Machine) Parent(pid int) int {
 // Program is what a live process of the forest runs, as far as is known.
 func (m *Machine) Program(pid int) Program {
 	if p := m.forest.procs[pid]; p != nil {
-		return p.program
+		return *p.program
 	}
 	return Program{}
 }

@@ -127,7 +127,7 @@ func TestNames(t *testing.T) {
 	for _, s := range []fmt.Stringer{FollowAuto, FollowOn, FollowOff, Other, Main, Root, Stray} {
 		got = append(got, s.String())
 	}
-	want := "stopped starting running stopping backoff failed settle respawn kill stuck auto on off  main root stray"
+	want := "stopped starting running stopping backoff failed settle respawn ask kill stuck auto on off  main root stray"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got %q, want %q", strings.Join(got, " "), want)
 	}

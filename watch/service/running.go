@@ -8,64 +8,27 @@ import (
 // exitedRunning sees a death while the service is up.
 func exitedRunning(m *Machine, now time.Time, ev Event) {
 	d := ev.(death)
-	var heirs []*proc
-	if d.proc.founding {
-		heirs = m.forest.heirs(d.proc)
-	}
-	if d.server && !m.spec.succeeded(d.Exit) && d.Exit.Known {
+	if d.wound {
 		m.wounded = now
 	}
+	next := m.successors(d)
 	switch {
 	case !d.proc.founding && d.proc != m.main:
 	case !d.proc.founding:
 		m.elect() // the pidfile had named it
-	case m.passesBaton(now, d, heirs):
-		m.handOver(heirs)
+	case len(next) > 0:
+		m.handOver(now, d, next)
 	case d.vital && (!m.spec.succeeded(d.Exit) || now.Sub(m.wounded) < Wound):
 		m.crash(now, fmt.Sprintf("%s: proc %d %s", m.spec.Name, d.PID, d.Exit))
 	case d.vital && d.certain:
-		m.endedRunning(now, d, heirs)
+		m.finish(now, m.normal(d.Exit))
 	default:
 		m.elect()
 	}
 }
 
-// passesBaton tells whether a young root hands over to the roots it left: a
-// late daemonization, or one of a main that was exec'ed anew.
-func (m *Machine) passesBaton(now time.Time, d death, heirs []*proc) bool {
-	young := d.starter && m.spec.Follow == FollowOn || now.Sub(d.proc.born) < MinUptime
-	return young && m.spec.succeeded(d.Exit) && m.mayFollow(d.proc, heirs)
-}
-
-func (m *Machine) handOver(heirs []*proc) {
-	m.noteFollowed(heirs)
-	m.forest.found(heirs)
-	m.elect()
-}
-
-// endedRunning ends the service with its main, unless main has a successor:
-// one that the pidfile names, or a process that it exec'ed from the same
-// program (an upgrade in place).
-func (m *Machine) endedRunning(now time.Time, d death, heirs []*proc) {
-	var next []*proc
-	if named := m.forest.procs[m.named]; named != nil && m.spec.Follow != FollowOff {
-		next = append(next, named.root())
-	}
-	for _, h := range heirs {
-		if h.execed && h.program == d.proc.program && m.spec.Follow != FollowOff {
-			next = append(next, h)
-		}
-	}
-	if len(next) == 0 {
-		m.finish(now, m.normal(d))
-		return
-	}
-	m.log("%s was taken over by pid %s", m.spec.Name, pids(next))
-	m.handOver(next)
-}
-
-func (m *Machine) normal(d death) verdict {
-	return verdict{text: fmt.Sprintf("%s has ended normally (%s)", m.spec.Name, d.Exit)}
+func (m *Machine) normal(e Exit) verdict {
+	return verdict{text: fmt.Sprintf("%s has ended normally (%s)", m.spec.Name, e)}
 }
 
 func namedRunning(m *Machine, _ time.Time, ev Event) {
@@ -87,8 +50,8 @@ func (m *Machine) accept(n Named) bool {
 
 // elect chooses main among the founding roots.
 func (m *Machine) elect() {
-	if named := m.forest.procs[m.named]; named != nil && !named.root().founding {
-		m.forest.found([]*proc{named.root()})
+	if named := m.namedRoot(); named != nil && !named.founding {
+		m.forest.found([]*proc{named})
 	}
 	old := m.main
 	m.main = m.best()
@@ -96,6 +59,15 @@ func (m *Machine) elect() {
 		m.do(Note{What: NoteMain, PID: m.main.pid})
 		m.log("%s: the main process is now pid %d", m.spec.Name, m.main.pid)
 	}
+}
+
+// namedRoot is the root that the process hangs from which the pidfile names; nil
+// for none.
+func (m *Machine) namedRoot() *proc {
+	if named := m.forest.procs[m.named]; named != nil {
+		return named.root()
+	}
+	return nil
 }
 
 func (m *Machine) best() *proc {
@@ -128,10 +100,10 @@ func (m *Machine) preferred(dead *proc, left []*proc) bool {
 // forked by one that runs another program runs that, without an exec of its own.
 func (m *Machine) rank(p *proc) int {
 	rank := 0
-	if p.program.File == m.program.File {
+	if p.program.sameFile(m.program) {
 		rank += 8
 	}
-	if !p.execed && p.program == m.program {
+	if !p.execed && p.program.same(m.program) {
 		rank += 4
 		if p.baton {
 			rank += 2
@@ -148,12 +120,20 @@ func (m *Machine) certain() bool {
 	return m.forest.procs[m.named] != nil || len(m.forest.founders) == 1
 }
 
-// isServer tells whether p does the work of the root above it: the pidfile
-// names it, or it is that root's only child and runs its program. When it is
-// killed and that helper leaves as well, however politely, it is a crash.
-func (m *Machine) isServer(p *proc) bool {
+// isWound reports whether the end of p soon leads to that of the root above it,
+// however politely that one leaves: p did its work, and failed. The one that the
+// pidfile names did. A root's only child that runs its program may be a helper
+// that was told to end, or that has failed as helpers do, so only one that broke
+// is taken for it.
+func (m *Machine) isWound(p *proc, e Exit) bool {
 	up := p.parent
-	return up != nil && up.founding && (p.pid == m.named || len(up.children) == 1 && p.program == up.program)
+	switch {
+	case up == nil || !up.founding:
+		return false
+	case p.pid == m.named:
+		return m.failed(e)
+	}
+	return e.broke() && len(up.children) == 1 && p.program.same(up.program)
 }
 
 // vital tells whether the crash of p is the service's crash: main's alone

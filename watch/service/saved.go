@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -55,6 +56,7 @@ type SavedProc struct {
 	Heir     int       `json:"heir,omitempty"`
 	Baton    bool      `json:"baton,omitempty"`
 	Founding bool      `json:"founding,omitempty"`
+	Unsure   bool      `json:"unsure,omitempty"`
 	Termed   bool      `json:"termed,omitempty"`
 }
 
@@ -67,7 +69,7 @@ func (m *Machine) Save() Saved {
 		State: m.state, Since: m.since, Run: m.run, Spawning: m.spawning, Named: m.named, Followed: m.followed,
 		Daemon: m.daemon, Wounded: m.wounded, SettleBy: m.settleBy, Respawn: m.respawn, Hard: m.hard, Stuck: m.stuck, Spared: m.spared, Asked: m.asked,
 		Again: m.again, Failed: m.verdict.failed, Status: m.verdict.status, Text: m.verdict.text, Restarts: m.restarts,
-		LastExit: m.lastExit, Message: m.message, Programs: []Program{m.program},
+		LastExit: m.lastExit, Message: m.message,
 		Deadlines: map[string]time.Time{},
 	}
 	if m.starter != nil {
@@ -84,7 +86,8 @@ func (m *Machine) Save() Saved {
 			s.Deadlines[Timer(t).String()] = at
 		}
 	}
-	places := map[Program]int{m.program: 0}
+	places := map[any]int{}
+	s.place(m.program, places)
 	for queue := m.forest.allRoots(); len(queue) > 0; queue = queue[1:] {
 		s.saveProc(queue[0], places)
 		queue = append(queue, inOrder(maps.Keys(queue[0].children))...)
@@ -92,16 +95,10 @@ func (m *Machine) Save() Saved {
 	return s
 }
 
-func (s *Saved) saveProc(p *proc, places map[Program]int) {
-	place, known := places[p.program]
-	if !known {
-		place = len(s.Programs)
-		places[p.program] = place
-		s.Programs = append(s.Programs, p.program)
-	}
+func (s *Saved) saveProc(p *proc, places map[any]int) {
 	q := SavedProc{
-		PID: p.pid, Program: place, Born: p.born, Seq: p.seq, Founder: p.founder.seq,
-		Execed: p.execed, Baton: p.baton, Founding: p.founding, Termed: p.termed,
+		PID: p.pid, Program: s.place(p.program, places), Born: p.born, Seq: p.seq, Founder: p.founder.seq,
+		Execed: p.execed, Baton: p.baton, Founding: p.founding, Unsure: p.unsure, Termed: p.termed,
 	}
 	if p.parent != nil {
 		q.Parent = p.parent.pid
@@ -110,6 +107,22 @@ func (s *Saved) saveProc(p *proc, places map[Program]int) {
 		q.Heir = p.heir.pid
 	}
 	s.Procs = append(s.Procs, q)
+}
+
+// place is the place of a program in Programs. Those that are equal have one, but
+// not where equal is not the same.
+func (s *Saved) place(p *Program, places map[any]int) int {
+	var key any = *p
+	if p.File == "" || p.Args == "" {
+		key = p
+	}
+	place, known := places[key]
+	if !known {
+		place = len(s.Programs)
+		places[key] = place
+		s.Programs = append(s.Programs, *p)
+	}
+	return place
 }
 
 // Rebase puts another time in the place of each that is written down, for who
@@ -146,14 +159,15 @@ func Restore(spec Spec, s Saved) (*Machine, error) {
 	if s.State < 0 || s.State >= states || s.Run < 0 || s.Restarts < 0 || len(s.Programs) == 0 {
 		return nil, fmt.Errorf("%w: it lacks what each has", ErrSaved)
 	}
-	m.program = s.Programs[0]
+	programs := slices.Clone(s.Programs)
+	m.program = &programs[0]
 	if d := s.Nobody; d != nil {
 		m.nobody = &death{Exited: Exited{PID: d.PID, Exit: d.Exit}, at: d.At}
 	}
 	for t := range timers {
 		m.deadlines[t] = s.Deadlines[t.String()]
 	}
-	if err := m.restoreProcs(s); err != nil {
+	if err := m.restoreProcs(s, programs); err != nil {
 		return nil, err
 	}
 	m.starter, m.main = m.forest.procs[s.Starter], m.forest.procs[s.Main]
@@ -163,7 +177,7 @@ func Restore(spec Spec, s Saved) (*Machine, error) {
 	return m, nil
 }
 
-func (m *Machine) restoreProcs(s Saved) error {
+func (m *Machine) restoreProcs(s Saved, programs []Program) error {
 	founders := map[int]*proc{}
 	for _, q := range s.Procs {
 		f := &m.forest
@@ -172,9 +186,9 @@ func (m *Machine) restoreProcs(s Saved) error {
 			return fmt.Errorf("%w: process %+v", ErrSaved, q)
 		}
 		p := f.add(q.PID, q.Parent, q.Born)
-		p.program, p.seq, p.execed, p.baton, p.termed = s.Programs[q.Program], q.Seq, q.Execed, q.Baton, q.Termed
+		p.program, p.seq, p.execed, p.baton, p.termed = &programs[q.Program], q.Seq, q.Execed, q.Baton, q.Termed
 		if q.Founding && p.isRoot() {
-			p.founding = true
+			p.founding, p.unsure = true, q.Unsure
 			f.founders[p] = struct{}{}
 		}
 		founders[q.Seq] = p

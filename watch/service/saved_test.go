@@ -40,7 +40,7 @@ func TestOneStartAfterRestore(t *testing.T) {
 // Where not all are written down it is the deepest that are left out.
 func TestRootsAreSavedFirst(t *testing.T) {
 	m, now := New(Spec{Name: "x"}), time.Unix(0, 0)
-	for _, ev := range []Event{Start{}, Spawned{Run: 1, PID: 1}, Forked{1, 2}, Forked{2, 3}, Forked{0, 4}, Forked{4, 5}, Execed{2, Program{File: "/b"}}, Execed{4, Program{File: "/b"}}} {
+	for _, ev := range []Event{Start{}, Spawned{Run: 1, PID: 1}, Forked{1, 2}, Forked{2, 3}, Forked{0, 4}, Forked{4, 5}, Execed{2, Program{"/b", "b"}}, Execed{4, Program{"/b", "b"}}} {
 		m.Step(now, ev)
 	}
 	var pids []int
@@ -50,7 +50,7 @@ func TestRootsAreSavedFirst(t *testing.T) {
 	if want := []int{1, 4, 2, 5, 3}; !slices.Equal(pids, want) {
 		t.Errorf("saved %v, want %v", pids, want)
 	}
-	if programs := m.Save().Programs; !slices.Equal(programs, []Program{{}, {File: "/b"}}) {
+	if programs := m.Save().Programs; !slices.Equal(programs, []Program{{}, {"/b", "b"}}) {
 		t.Errorf("programs %q, want each once", programs)
 	}
 }
@@ -106,11 +106,13 @@ func TestSavedAgain(t *testing.T) {
 		Wounded: time.Unix(2, 0), SettleBy: time.Unix(3, 0), Nobody: &LastExit{4, Exit{Known: true}, time.Unix(4, 0)},
 		Respawn: time.Unix(5, 0), Hard: true, Asked: true, Again: true, Failed: true, Status: 3, Text: "t", Restarts: 1,
 		LastExit: LastExit{6, Exit{Known: true, Code: 1}, time.Unix(6, 0)}, Message: "m",
-		Deadlines: map[string]time.Time{"settle": time.Unix(7, 0), "respawn": time.Unix(8, 0), "kill": time.Unix(9, 0)},
-		Programs:  []Program{{File: "/a"}, {File: "/b", Args: "b"}},
+		Deadlines: map[string]time.Time{"settle": time.Unix(7, 0), "respawn": time.Unix(8, 0), "ask": time.Unix(8, 1), "kill": time.Unix(9, 0)},
+		Programs:  []Program{{File: "/a"}, {File: "/b", Args: "b"}, {}, {}}, // two that are not known are not the same
 		Procs: []SavedProc{
-			{PID: 5, Program: 1, Born: time.Unix(10, 0), Seq: 8, Founder: 3, Founding: true, Execed: true, Termed: true},
+			{PID: 5, Program: 1, Born: time.Unix(10, 0), Seq: 4, Founder: 3, Founding: true, Execed: true, Termed: true},
+			{PID: 8, Program: 2, Born: time.Unix(12, 0), Seq: 7, Founder: 7, Founding: true, Unsure: true},
 			{PID: 7, Parent: 5, Program: 0, Born: time.Unix(11, 0), Seq: 9, Founder: 8},
+			{PID: 9, Parent: 7, Program: 3, Born: time.Unix(13, 0), Seq: 6, Founder: 6},
 		},
 	}
 	m, err := Restore(Spec{}, s)

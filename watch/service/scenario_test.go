@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write what is seen into testdata and do
 // TestScenarios plays the stories in testdata. A line is a comment (#), the
 // spec, or an event; the indented lines below it are what the machine is to
 // answer. "wait D" lets time pass and deadlines fall due, "sleep D" has them
-// told late; "show" shows what status tells beside the processes.
+// told late; "exec PID ?" is one that could not be looked up; "show" shows what status tells beside the processes.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -110,6 +110,8 @@ func (p *player) spec(words []string) Spec {
 			s.RespawnLimit = p.number(value)
 		case "delay":
 			s.RespawnDelay = p.duration(value)
+		case "timeout":
+			s.StopTimeout = p.duration(value)
 		case "success":
 			for code := range strings.SplitSeq(value, ",") {
 				s.SuccessCodes = append(s.SuccessCodes, p.number(code))
@@ -142,7 +144,7 @@ func (p *player) event(words []string) Event {
 	case "fork":
 		return Forked{n(1), n(2)}
 	case "exec":
-		return Execed{n(1), Program{File: words[2], Args: strings.Join(words[3:], " ")}}
+		return Execed{n(1), Program{File: strings.TrimPrefix(words[2], "?"), Args: strings.Join(words[3:], " ")}}
 	case "exit":
 		return Exited{PID: n(1), Exit: Exit{Known: true, Code: n(2)}, Reaper: p.reaper(words)}
 	case "kill":

@@ -10,10 +10,11 @@ import (
 type Follow int
 
 const (
-	// FollowAuto follows when the program exits with success and leaves a
-	// process that runs the same executable.
+	// FollowAuto follows whatever a young program leaves when it exits with
+	// success; later, what it has forked right before and runs it.
 	FollowAuto Follow = iota
-	// FollowOn follows whatever survives the program.
+	// FollowOn follows whatever survives the program, however old it is and
+	// however it exits. One that leaves nothing has failed.
 	FollowOn
 	// FollowOff never does: the end of the program is the end of the service.
 	FollowOff
@@ -48,9 +49,13 @@ const (
 	// killed, if it leaves because of that.
 	Wound = time.Second
 
+	// Parting is how long before its own end a main process forks the one in
+	// which it goes on.
+	Parting = time.Second
+
 	// MinUptime is how long a process is young. A young root that exits with
 	// success and leaves children hands over to them; later its end is the
-	// service's end.
+	// service's end, unless it goes on in a process of its own program.
 	MinUptime = 10 * time.Second
 )
 
@@ -123,9 +128,31 @@ func (e Exit) String() string {
 }
 
 // Program tells what a process runs: the file (an opaque identity, equal for
-// equal files) and its arguments as they were at its exec. A fork runs its
+// equal files; empty when it could not be looked up) and its arguments as they
+// were at its exec (empty as long as they are not known). A fork runs its
 // parent's program.
 type Program struct {
 	File string
 	Args string
+}
+
+// sameFile reports whether two processes run the same file. One that is not
+// known is that of the process and its forks, and no other's.
+func (p *Program) sameFile(q *Program) bool {
+	return p == q || p.File != "" && p.File == q.File
+}
+
+// same reports whether two processes run the same program, as far as is known.
+func (p *Program) same(q *Program) bool {
+	return p.sameFile(q) && (p.Args == q.Args || p.Args == "" || q.Args == "")
+}
+
+// complete adds the arguments that q brings, and reports whether those were all
+// that was missing.
+func (p *Program) complete(q Program) bool {
+	if p.Args != "" || q.Args == "" || !p.sameFile(&q) {
+		return false
+	}
+	p.Args = q.Args
+	return true
 }

@@ -81,10 +81,10 @@ func (m *Machine) failed(e Exit) bool { return e.Known && !m.spec.succeeded(e) }
 // left. One that was said to do so may exit as it likes, if only it leaves
 // something.
 func (m *Machine) handsOver(d death, left []*proc) bool {
-	if len(left) == 0 || d.Exit.Signal != 0 {
+	if len(left) == 0 || d.Exit.Signal != 0 || m.spec.Follow == FollowOff {
 		return false
 	}
-	return m.spec.Follow == FollowOn || !m.failed(d.Exit) && m.mayFollow(d.proc, left)
+	return m.spec.Follow == FollowOn || !m.failed(d.Exit)
 }
 
 // mayBeNamed tells whether the starter may have had the daemon started by
@@ -99,17 +99,6 @@ func (m *Machine) awaitName(now time.Time, d death) {
 	m.nobody = &d
 	m.settleBy = now.Add(ForkWait)
 	m.arm(TimerSettle, m.settleBy)
-}
-
-// mayFollow tells whether the end of p hands over to the heirs.
-func (m *Machine) mayFollow(p *proc, heirs []*proc) bool {
-	switch m.spec.Follow {
-	case FollowOn:
-		return len(heirs) > 0
-	case FollowAuto:
-		return m.forest.runs(heirs, p.program.File)
-	}
-	return false
 }
 
 // follow goes on with what the starter left behind.
@@ -140,17 +129,22 @@ func (m *Machine) settleAgain(now time.Time) {
 }
 
 // endedStarting ends a start that leads nowhere. The statuses 126 and 127 of a
-// first start are a shell's "can't be executed": trying again is of no use.
+// first start are a shell's "can't be executed": trying again is of no use. Nor
+// is it when a program that was said to stay in the background leaves nothing
+// there. A daemon that does so later, once it was up, has failed silently.
 func (m *Machine) endedStarting(now time.Time, d death) {
 	m.lastExit = LastExit{d.PID, d.Exit, d.at}
 	text := fmt.Sprintf("%s %s before it was up", m.spec.Name, d.Exit)
-	if m.spec.succeeded(d.Exit) {
+	silent := m.spec.succeeded(d.Exit)
+	if silent {
 		text = fmt.Sprintf("%s %s and left no process behind", m.spec.Name, d.Exit)
 	}
 	first := m.restarts == 0
 	switch {
-	case m.spec.succeeded(d.Exit) && !m.daemon:
-		m.finish(now, m.endedAtOnce(d))
+	case silent && !m.daemon && m.spec.Follow != FollowOn:
+		m.finish(now, m.normal(d.Exit))
+	case silent && !m.daemon && first:
+		m.giveUp(now, verdict{true, 1, text})
 	case first && (d.Exit.Code == 126 || d.Exit.Code == 127):
 		m.giveUp(now, verdict{true, d.Exit.Code, text})
 	default:
@@ -159,17 +153,6 @@ func (m *Machine) endedStarting(now time.Time, d death) {
 			m.do(Retrying{fmt.Sprintf("%s; trying again in %v", text, m.spec.RespawnDelay)})
 		}
 	}
-}
-
-// endedAtOnce is the normal end of a program that did not stay. A daemon, one
-// that went to the background before, is never that: it has failed silently.
-func (m *Machine) endedAtOnce(d death) verdict {
-	v := m.normal(d)
-	if m.forest.len() > 0 && m.spec.Follow == FollowAuto {
-		v.text += "; what it left behind runs another program and is ended: --follow-forks follows it"
-		m.warn("%s", v.text)
-	}
-	return v
 }
 
 // namedStarting settles a start at once: the daemon has said who it is. Before

@@ -17,13 +17,24 @@ type world struct {
 	m    *Machine
 	now  time.Time
 	pids map[int]bool // alive
+	told map[int]bool // were asked to end
 	next int
 	run  int // of the spawn under way, 0 for none
 }
 
 func newWorld(t testing.TB, follow Follow) *world {
 	spec := Spec{Name: "w", Follow: follow, RespawnDelay: time.Second, RespawnLimit: 1, StopTimeout: time.Second}
-	return &world{t: t, m: New(spec), now: time.Unix(0, 0), pids: map[int]bool{}, next: 100}
+	return &world{t: t, m: New(spec), now: time.Unix(0, 0), pids: map[int]bool{}, told: map[int]bool{}, next: 100}
+}
+
+// newOldWorld is one in which the program has stayed until it is young no more.
+func newOldWorld(t testing.TB, follow Follow) *world {
+	w := newWorld(t, follow)
+	w.step(Start{})
+	w.step(w.answer(1))
+	w.step(Due{TimerSettle})
+	w.now = w.now.Add(MinUptime)
+	return w
 }
 
 func (w *world) pick(b byte) int {
@@ -54,7 +65,8 @@ func (w *world) act(what, which byte) Event {
 		}
 		return Forked{pid, w.next}
 	case 6:
-		return Execed{pid, Program{File: fmt.Sprint(which % 3)}}
+		program := Program{File: []string{"", "1", "2"}[which%3], Args: []string{"", "a", "b"}[which/3%3]}
+		return Execed{pid, program}
 	case 7, 8:
 		delete(w.pids, pid)
 		return Exited{PID: pid, Exit: Exit{Known: which%7 != 0, Code: int(which % 2), Signal: int(which/2%2) * 9}, Reaper: w.pick(which + 1)}
@@ -73,7 +85,7 @@ func (w *world) act(what, which byte) Event {
 		return Resume{}
 	}
 	w.now = w.now.Add(time.Duration(which) * 50 * time.Millisecond)
-	return Due{Timer(which % 3)}
+	return Due{Timer(int(which) % int(timers))}
 }
 
 func (w *world) answer(which byte) Event {
@@ -104,8 +116,20 @@ func (w *world) step(ev Event) {
 	if (s.State == Running) != (s.Main != 0) || s.Main != 0 && !w.pids[s.Main] {
 		w.t.Fatalf("%T: %v with main %d", ev, s.State, s.Main)
 	}
+	if due, ok := ev.(Due); ok && due.Timer == TimerAsk && (s.State == Stopping || s.State == Backoff) && !w.m.restoring {
+		w.allAsked()
+	}
 	if s.Restarts > 1 {
 		w.t.Fatalf("%d restarts with a limit of 1", s.Restarts)
+	}
+}
+
+// allAsked holds when half of the patience is over.
+func (w *world) allAsked() {
+	for pid := range w.pids {
+		if !w.told[pid] {
+			w.t.Fatalf("pid %d was not asked to end", pid)
+		}
 	}
 }
 
@@ -120,6 +144,10 @@ func (w *world) check(e Effect) {
 		if !w.pids[e.PID] {
 			w.t.Fatalf("kills pid %d, which is not in the forest", e.PID)
 		}
+		if !e.Hard && w.told[e.PID] {
+			w.t.Fatalf("asks pid %d twice", e.PID)
+		}
+		w.told[e.PID] = true
 	case Done:
 		if len(w.pids) > 0 || w.run != 0 {
 			w.t.Fatal("done, and somebody is left")
@@ -165,12 +193,48 @@ func TestRandomLives(t *testing.T) {
 		seed = seed*6364136223846793005 + 1442695040888963407
 		return byte(seed >> 56)
 	}
-	for i := range 1000 {
-		w := newWorld(t, Follow(i%3))
+	for i := range 2000 {
+		w := []func(testing.TB, Follow) *world{newWorld, newOldWorld}[i%2](t, Follow(i%3))
 		for range 100 {
 			w.step(w.act(random(), random()))
 		}
 		w.settle()
+	}
+}
+
+// TestSuccessIsNoCrash has helpers of main do and end as they like, but none of
+// them broke. When main exits with success after that, it has not crashed.
+func TestSuccessIsNoCrash(t *testing.T) {
+	seed := uint64(3)
+	random := func(n int) int {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		return int(seed>>33) % n
+	}
+	for i := range 3000 {
+		w := newWorld(t, Follow(i%3))
+		w.step(Start{})
+		w.step(w.answer(1))
+		main := w.pick(0)
+		w.now = w.now.Add(time.Duration(random(20)) * time.Second)
+		w.step(Due{TimerSettle})
+		for range random(30) {
+			pid := w.pick(byte(random(256)))
+			switch {
+			case random(2) == 0:
+				w.step(w.act(3, byte(1+random(15)))) // a fork
+			case pid == main:
+			case random(2) == 0:
+				w.step(w.act(6, byte(random(256)))) // an exec
+			default:
+				delete(w.pids, pid)
+				w.step(Exited{PID: pid, Exit: Exit{Known: true, Code: random(3), Signal: random(2) * 15}})
+			}
+		}
+		delete(w.pids, main)
+		w.step(Exited{PID: main, Exit: Exit{Known: true}})
+		if s := w.m.Snapshot(); s.State == Backoff || s.Restarts > 0 {
+			t.Fatalf("life %d: main has ended with success, and it is %v", i, s.State)
+		}
 	}
 }
 
@@ -193,8 +257,8 @@ func TestDiagram(t *testing.T) {
 func diagram(t *testing.T) string {
 	moves := map[[2]State]map[string]bool{}
 	seed := uint64(7)
-	for i := range 5000 {
-		w := newWorld(t, Follow(i%3))
+	for i := range 6000 {
+		w := []func(testing.TB, Follow) *world{newWorld, newOldWorld}[i%2](t, Follow(i%3))
 		for range 100 {
 			seed = seed*6364136223846793005 + 1442695040888963407
 			ev := w.act(byte(seed>>56), byte(seed>>48))
