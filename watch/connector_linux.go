@@ -174,11 +174,10 @@ func (s *Supervisor) observe(ev procconn.Event) {
 	}
 }
 
-// ranProgram tells what a process runs now, if it is not gone already.
+// ranProgram tells what a process runs now; of one that is gone already, that it
+// was another program.
 func (s *Supervisor) ranProgram(p *process) {
-	if program := s.programOf(p.pid); program.File != "" {
-		s.tell(p.unit, service.Execed{PID: p.pid, Program: program})
-	}
+	s.tell(p.unit, service.Execed{PID: p.pid, Program: s.programOf(p.pid)})
 }
 
 // born takes a birth into the forest, if the parent is of it. It tells whether

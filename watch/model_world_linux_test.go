@@ -72,7 +72,7 @@ func (m *model) program() trade {
 		{begets(trade{leads, begets(daemon), exits(0)}), exits(0)},
 		{begets(daemon), begets(nil), exits(0)},
 		{begetsSibling(daemon), exits(0)},
-		{begets(append(trade{leads, execs("/other")}, daemon...)), exits(0)}, // auto does not follow that
+		{begets(append(trade{leads, execs("/other")}, daemon...)), exits(0)},
 		{begets(trade{begetsSibling(daemon), begets(daemon), exits(0)}), exits(0)},
 		{begets(append(trade{reaps}, daemon...)), exits(0)},
 		{begets(append(trade{neglects}, daemon...)), exits(0)},
@@ -85,7 +85,7 @@ func (m *model) program() trade {
 		{begets(append(daemon, exits(0))), exits(0)},
 	}
 	if !m.life.chaos {
-		shapes = shapes[:map[service.Follow]int{service.FollowOn: 6, service.FollowAuto: 5, service.FollowOff: 1}[m.life.config.Spec.Follow]]
+		shapes = shapes[:map[service.Follow]int{service.FollowOn: 6, service.FollowAuto: 6, service.FollowOff: 1}[m.life.config.Spec.Follow]]
 	}
 	return shapes[m.chance.IntN(len(shapes))]
 }

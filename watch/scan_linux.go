@@ -159,7 +159,7 @@ func (s *Supervisor) takeIn(parent, child int, at time.Duration) *process {
 // lookAtRoot is for scans, which come often: it looks at a process when it has
 // become a root, and as long as it is not settled who is main.
 func (s *Supervisor) lookAtRoot(p *process) {
-	if !p.looked || p.unit.machine.State() == service.Starting {
+	if !p.looked || p.unit.machine.Settling() {
 		s.lookAt(p)
 	}
 }

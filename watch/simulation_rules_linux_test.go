@@ -108,6 +108,7 @@ func (l *life) ended() {
 	case done.Status == 0 && e.normal:
 	case gaveUp && limit > 0 && e.row == limit:
 	case done.Status != 0 && !gaveUp && e.failed && e.row == 0:
+	case done.Status == 1 && strings.Contains(done.Text, "left no process behind") && e.normal && e.row == 0 && l.config.Spec.Follow == service.FollowOn:
 	default:
 		l.violated("it has ended for no reason, after %d restarts: %s", e.row, done.Text)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"respawner/watch/control"
@@ -44,7 +45,7 @@ func inWords(ev control.Event) string {
 		}
 		return fmt.Sprintf("pid %d, child of pid %d", ev.PID, ev.PPID)
 	case "execed":
-		return fmt.Sprintf("pid %d runs %s", ev.PID, ev.Text)
+		return fmt.Sprintf("pid %d runs %s", ev.PID, cmp.Or(ev.Text, "another program"))
 	case "exited":
 		return whoEnded(ev)
 	case "main", "running":
