@@ -3,6 +3,8 @@
 package test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -164,11 +166,12 @@ func TestTwins(t *testing.T) {
 // A program that starts nothing lasting and ends well has done what it was
 // asked for.
 func TestLauncherLeavesNobody(t *testing.T) {
-	for _, follow := range []string{"--follow-forks", "--no-follow-forks", "-D"} {
+	for _, follow := range []string{"", "--no-follow-forks", "-D"} {
 		t.Run(follow, func(t *testing.T) {
 			t.Parallel()
 			s := newShape(t, "launcher")
-			if r := s.tell("start", "-t", "0", follow); r.code != 0 {
+			options := slices.DeleteFunc([]string{"-t", "0", follow}, func(o string) bool { return o == "" })
+			if r := s.tell("start", options...); r.code != 0 {
 				t.Errorf("start: %v", r)
 			}
 			s.log.waitFor(`exited, status 0\b`, 1)
@@ -176,6 +179,23 @@ func TestLauncherLeavesNobody(t *testing.T) {
 			s.mustNotRun("stopped")
 			s.starts(1)
 		})
+	}
+}
+
+// One that was said to stay in the background, and leaves nothing there, has
+// failed: start says so, with its last words, and nothing is tried again.
+func TestNothingIsLeftInTheBackground(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "/bin/sh", "-c", "echo already running; exit 0")
+	s.name = "nothing"
+	r := s.tell("start", "-t", "0", "--follow-forks")
+	if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "left no process behind") || !strings.Contains(r.stderr, "already running") {
+		t.Errorf("start: %v", r)
+	}
+	eventually(t, "the supervisor's end", func() bool { return len(belonging(t)) == 0 })
+	s.mustNotRun("stopped")
+	if n := s.log.count(`^.*nothing (re)?started`); n != 1 {
+		t.Errorf("it was started %d times", n)
 	}
 }
 

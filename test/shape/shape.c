@@ -29,6 +29,7 @@
 
 static const char *journal;
 static pid_t starter;
+static char **arguments;
 
 static struct {
 	const char *pidfile; /* the daemon writes its pid here */
@@ -36,7 +37,7 @@ static struct {
 	int empty;           /* and is there, empty, before (with late) */
 	int refuse;          /* do not start beside an old pidfile */
 	int code;            /* exit status on TERM */
-	int linger;          /* late-starter, late-fork: ms until the starter exits */
+	int linger;          /* late-*, renews: ms until the starter exits */
 	int rate;            /* storm: forks a second */
 	int seconds;         /* and for how long */
 	const char *bound;   /* bomb: the pids.max that it is under */
@@ -365,6 +366,25 @@ static void hog(void)
 	serve("main");
 }
 
+static void on_asked(int sig)
+{
+	(void)sig;
+	note("asked");
+}
+
+/* saves needs half a second to end when it is asked to, and tells how often it is. */
+static void saves(void)
+{
+	struct sigaction term = {.sa_handler = on_asked};
+
+	sigaction(SIGTERM, &term, NULL);
+	note("main");
+	pause();
+	for (int i = 0; i < 50; i++)
+		sleep_ms(10);
+	note("saved");
+}
+
 /* spinner is main, and a fork bomb below it. */
 static void spinner(void)
 {
@@ -476,6 +496,33 @@ static void late_fork(void)
 	signal(SIGUSR1, wake);
 	sleep_ms(option.linger);
 	child(daemon_life);
+}
+
+/* late_ready forks the daemon at once, and waits until that is ready. */
+static void late_ready(void)
+{
+	child(daemon_life);
+	sleep_ms(option.linger);
+}
+
+/* renewed is the next one's life: it execs itself, late ms after its birth. */
+static void renewed(void)
+{
+	sleep_ms(option.late);
+	setenv("SHAPE_RENEWED", "", 1);
+	execv(arguments[0], arguments);
+	die(arguments[0]);
+}
+
+/* renews replaces itself after a while by a new one of the same program. */
+static void renews(void)
+{
+	if (getenv("SHAPE_RENEWED")) {
+		option.late = 0;
+		serve("main");
+	}
+	sleep_ms(option.linger);
+	child(renewed);
 }
 
 static void late_middle(void) { child(late_middle_life); }
@@ -601,6 +648,8 @@ static const struct {
 	{"double-fork", double_fork},
 	{"late-starter", late_starter},
 	{"late-fork", late_fork},
+	{"late-ready", late_ready},
+	{"renews", renews},
 	{"late-middle", late_middle},
 	{"helper-before", helper_before},
 	{"helper-after", helper_after},
@@ -615,6 +664,7 @@ static const struct {
 	{"bomb", bomb},
 	{"twins", twins},
 	{"slow", slow},
+	{"saves", saves},
 	{"hog", hog},
 	{"spinner", spinner},
 	{"brief-children", brief_children},
@@ -666,6 +716,7 @@ int main(int argc, char **argv)
 		unclean(argv + 2);
 	journal = argv[2];
 	starter = getpid();
+	arguments = argv;
 	for (int i = 3; i < argc; i++)
 		read_option(argv[i]);
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
