@@ -82,11 +82,38 @@ func TestChildrenAndProgram(t *testing.T) {
 	if got := m.Program(101); got.File != "/web" {
 		t.Errorf("a fork runs %v, want its parent's program", got)
 	}
+	m.Step(now, Execed{100, Program{"/real", "web"}})
+	if a, b := m.Program(100), m.Program(101); a.File != "/real" || b.File != "/web" {
+		t.Errorf("after an exec it runs %v, and its fork %v", a, b)
+	}
 	if m.Parent(101) != 100 || m.Parent(100) != 0 {
 		t.Errorf("parents %d and %d, want 100, and 0 of a root", m.Parent(101), m.Parent(100))
 	}
 	if m.Children(5) != nil || m.Program(5) != (Program{}) || m.Parent(5) != 0 {
 		t.Error("an unknown process has children, a program or a parent")
+	}
+}
+
+// Only the deadline that was set ends the wait for what a successor runs, and it
+// means nothing where there is none.
+func TestStaleDeadlines(t *testing.T) {
+	m, now := New(Spec{Name: "web"}), time.Unix(0, 0)
+	for _, ev := range []Event{Start{}, Spawned{Run: 1, PID: 100}, Due{TimerSettle}, Due{TimerSettle}} {
+		m.Step(now, ev)
+	}
+	if s := m.Snapshot(); s.State != Running || s.Followed || m.Settling() {
+		t.Errorf("a deadline that was over has come to something: %+v", s)
+	}
+	now = now.Add(MinUptime)
+	m.Step(now, Forked{100, 101})
+	m.Step(now, Exited{PID: 100, Exit: Exit{Known: true}})
+	for _, timer := range []Timer{TimerRespawn, TimerAsk, TimerKill, TimerStuck} {
+		if m.Step(now, Due{timer}); !m.Settling() {
+			t.Fatalf("%v has ended the wait", timer)
+		}
+	}
+	if m.Step(now, Due{TimerSettle}); m.Settling() || !m.Snapshot().Followed {
+		t.Error("the wait has no end")
 	}
 }
 

@@ -107,12 +107,14 @@ func TestSavedAgain(t *testing.T) {
 		Respawn: time.Unix(5, 0), Hard: true, Asked: true, Again: true, Failed: true, Status: 3, Text: "t", Restarts: 1,
 		LastExit: LastExit{6, Exit{Known: true, Code: 1}, time.Unix(6, 0)}, Message: "m",
 		Deadlines: map[string]time.Time{"settle": time.Unix(7, 0), "respawn": time.Unix(8, 0), "ask": time.Unix(8, 1), "kill": time.Unix(9, 0)},
-		Programs:  []Program{{File: "/a"}, {File: "/b", Args: "b"}, {}, {}}, // two that are not known are not the same
+		Programs:  []Program{{File: "/a"}, {File: "/b", Args: "b"}, {}, {}, {File: "/c"}, {File: "/c"}}, // equal is not the same where not all is known
 		Procs: []SavedProc{
 			{PID: 5, Program: 1, Born: time.Unix(10, 0), Seq: 4, Founder: 3, Founding: true, Execed: true, Termed: true},
 			{PID: 8, Program: 2, Born: time.Unix(12, 0), Seq: 7, Founder: 7, Founding: true, Unsure: true},
 			{PID: 7, Parent: 5, Program: 0, Born: time.Unix(11, 0), Seq: 9, Founder: 8},
 			{PID: 9, Parent: 7, Program: 3, Born: time.Unix(13, 0), Seq: 6, Founder: 6},
+			{PID: 10, Parent: 9, Program: 4, Born: time.Unix(14, 0), Seq: 2, Founder: 6},
+			{PID: 11, Parent: 10, Program: 5, Born: time.Unix(15, 0), Seq: 1, Founder: 6},
 		},
 	}
 	m, err := Restore(Spec{}, s)
@@ -123,7 +125,7 @@ func TestSavedAgain(t *testing.T) {
 		t.Errorf("got %+v\nwant %+v", got, s)
 	}
 	m.Step(time.Unix(12, 0), Forked{7, 6})
-	if procs := m.Save().Procs; procs[len(procs)-1].Seq != 10 {
+	if procs := m.Save().Procs; !slices.ContainsFunc(procs, func(q SavedProc) bool { return q.PID == 6 && q.Seq == 10 }) {
 		t.Errorf("who is born later comes later: %+v", procs)
 	}
 }
