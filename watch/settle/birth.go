@@ -1,0 +1,89 @@
+package settle
+
+import "time"
+
+// Birth is what was told of a birth.
+type Birth struct {
+	Parent, Child int
+	At            time.Duration // when it was told (CLOCK_MONOTONIC)
+	By            time.Duration // the child started at this time at the latest (CLOCK_BOOTTIME)
+	Loose         bool          // By may be far too late: the machine was suspended since the last birth
+	Replayed      bool          // by the kernel's set, which may tell of it long after
+	Held          bool          // the process that is known by the child's pid has not ended, or waits for us to be reaped
+}
+
+// Born says that a process was born.
+func (t *Table) Born(b Birth) {
+	if old := t.byPID[b.Child]; old != nil {
+		switch old.compare(b) {
+		case same:
+			if old.by != unknowable { // else its mark is still to tell which process it is
+				old.Born, old.by = b.At, b.By
+			}
+			return
+		case earlier:
+			return
+		}
+		t.supersede(old)
+	}
+	up := t.byPID[b.Parent]
+	if b.Parent != t.self && (up == nil || !up.wasThere(b)) {
+		return
+	}
+	p := &Process{PID: b.Child, Life: Told, FD: -1, Born: b.At, by: b.By, loose: b.Loose || t.loss.is}
+	p.obscure = up == nil // it is a sibling of the process that forked it, which is not told
+	t.enter(p, up)
+	t.ask(Question{Ask: Open, P: p})
+}
+
+// order is which of two processes with one pid was there first.
+type order int
+
+const (
+	same    order = iota
+	earlier       // the one that was told of was there before the one that is known
+	later         // it came after it
+)
+
+// compare says of a birth that was told whether it is that of p, which has the pid.
+func (p *Process) compare(b Birth) order {
+	switch {
+	case p.Born == b.At:
+		return same
+	case p.Born != 0 && b.At < p.Born, p.Born == 0 && p.Start > b.By:
+		return earlier
+	case p.found && (b.Held || p.Life == Unopened), p.Born == 0 && p.opened > b.At:
+		return same
+	}
+	return later
+}
+
+// wasThere reports whether p can have forked at a time. All that a drained process has done was
+// told before.
+func (p *Process) wasThere(b Birth) bool {
+	switch {
+	case p.Life >= Drained && !b.Replayed:
+		return false
+	case p.Born != 0:
+		return p.Born <= b.At
+	}
+	return p.Start <= b.By
+}
+
+// supersede says that another process has p's pid: so p has ended, and was reaped. All its births
+// were told before that of the other one. A pidfd that is not known to be readable may be that of
+// the other one.
+func (t *Table) supersede(p *Process) {
+	p.passed = true
+	if p.lives() && p.FD >= 0 {
+		t.ask(Question{Ask: Unwatch, P: &Process{FD: p.FD, Room: p.Room}})
+		p.FD, p.Room = -1, nil
+	}
+	if t.died(p) {
+		t.round.fresh = t.round.fresh[:len(t.round.fresh)-1]
+	}
+	if p.Life == Dead {
+		p.to(Drained)
+	}
+	p.held = false
+}
