@@ -124,7 +124,13 @@ func (linux) newTimers() (timers, error) { return timer.New[deadline]() }
 
 func (linux) newSignals() (signalSource, error) { return newSignals() }
 
-func (linux) newStarter(units int) (starter, error) { return newSpawner(units) }
+func (linux) newStarter(units int) (starter, error) {
+	s, err := newSpawner(units)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
 
 func (linux) dial() (connector, error) {
 	conn, err := dialConnector()

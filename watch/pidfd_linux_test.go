@@ -17,8 +17,7 @@ import (
 func run(t *testing.T, args ...string) (pid, pidfd int) {
 	t.Helper()
 	p := program(t, args...)
-	pid, pidfd, err := p.exec()
-	check(t, err)
+	pid, pidfd = p.exec(t)
 	t.Cleanup(func() {
 		_ = host.sendSignal(pidfd, unix.SIGKILL)
 		_, _ = unix.Wait4(pid, nil, 0, nil) // most have been reaped

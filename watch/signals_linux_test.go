@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -47,13 +48,12 @@ func churn(t *testing.T, forks bool) (stop func()) {
 	if forks {
 		p := program(t, "true")
 		forEver(func() {
-			pid, pidfd, err := p.exec()
+			pid, err := syscall.ForkExec(p.Path, p.Args, &syscall.ProcAttr{})
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			_, _ = unix.Wait4(pid, nil, 0, nil)
-			_ = unix.Close(pidfd)
 		})
 	}
 	return func() {

@@ -1,0 +1,449 @@
+package spawn
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ways are the two in which a program is started.
+var ways = []struct {
+	name string
+	fork bool
+}{{"clone", false}, {"fork", true}}
+
+// eachWay runs a test in both, on a thread that has a signal blocked, as the
+// caller's may have.
+func eachWay(t *testing.T, test func(t *testing.T, s *Spawner[int])) {
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			if !way.fork && !canClone {
+				t.Skip("there is no clone for this processor")
+			}
+			before := children() + " with " + descriptors("self")
+			blockSignals(t)
+			s := must(New[int](2))
+			s.fork = way.fork
+			test(t, s)
+			check(t, s.Close())
+			if s.fork != way.fork {
+				t.Error("clone was refused")
+			}
+			if after := children() + " with " + descriptors("self"); after != before {
+				t.Errorf("left %s; before it was %s", after, before)
+			}
+		})
+	}
+}
+
+func blockSignals(t *testing.T) {
+	runtime.LockOSThread()
+	var before unix.Sigset_t
+	check(t, unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1<<(unix.SIGCHLD-1) | 1<<(unix.SIGTERM-1)}}, &before))
+	t.Cleanup(func() {
+		check(t, unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil))
+		runtime.UnlockOSThread()
+	})
+}
+
+// program is a command with nothing to read, and whose output is out.
+func program(out *os.File, args ...string) Command {
+	path := must(exec.LookPath(args[0]))
+	return Command{Path: path, Args: args, Files: [3]*os.File{null, out, out}}
+}
+
+var null = must(os.OpenFile(os.DevNull, os.O_RDWR, 0))
+
+func (s *Spawner[K]) startCommand(key K, c Command) {
+	s.Start(Request[K]{Key: key, Command: func(K) (Command, error) { return c, nil }})
+}
+
+// next waits for an outcome.
+func next[K any](t testing.TB, s *Spawner[K]) Outcome[K] {
+	t.Helper()
+	for {
+		if out, ok := s.Take(); ok {
+			return out
+		}
+		readable(t, s.FD())
+		s.Clear()
+	}
+}
+
+// ended waits until a child has ended, and returns its status.
+func ended[K any](t testing.TB, out Outcome[K]) unix.WaitStatus {
+	t.Helper()
+	check(t, out.Err)
+	readable(t, out.Pidfd)
+	var status unix.WaitStatus
+	if pid := must(unix.Wait4(out.Pid, &status, 0, nil)); pid != out.Pid {
+		t.Errorf("reaped %d, not %d", pid, out.Pid)
+	}
+	check(t, unix.Close(out.Pidfd))
+	return status
+}
+
+// output runs a command, and returns what it has written, and how it ended.
+func output(t testing.TB, s *Spawner[int], args ...string) (string, unix.WaitStatus) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "out")
+	f := must(os.Create(file))
+	defer f.Close()
+	s.startCommand(1, program(f, args...))
+	status := ended(t, next(t, s))
+	return string(must(os.ReadFile(file))), status
+}
+
+// A program has a session of its own, no signal blocked or ignored, and no other
+// descriptors, whatever we have; not even one that is not closed on exec.
+func TestCleanWorld(t *testing.T) {
+	eachWay(t, func(t *testing.T, s *Spawner[int]) {
+		open := must(unix.Open("/", unix.O_RDONLY, 0))
+		defer unix.Close(open)
+		if s.fork { // which can't help it
+			unix.CloseOnExec(open)
+		}
+		out, status := output(t, s, "sh", "-c", `while read -r name set; do case $name in SigQ:) ;; Sig*|ShdPnd:) echo $set; esac; done </proc/$$/status
+			cd /proc/$$/fd; echo *; cut -d' ' -f1,5,6 /proc/$$/stat`)
+		lines := strings.Split(out, "\n")
+		if status != 0 || len(lines) != 8 { // 5 sets, and the two that follow
+			t.Fatalf("status %v: %s", status, out)
+		}
+		for i, set := range lines[:5] {
+			if strings.Trim(set, "0") != "" {
+				t.Errorf("set %d of signals: %s", i, set)
+			}
+		}
+		if lines[5] != "0 1 2 3" && !s.fork { // 3 is what the shell reads the folder by
+			t.Errorf("has open %s", lines[5])
+		}
+		if ids := strings.Fields(lines[6]); ids[0] != ids[1] || ids[0] != ids[2] {
+			t.Errorf("pid, process group and session are %v", ids)
+		}
+	})
+}
+
+func TestArgumentsAndEnvironment(t *testing.T) {
+	big := strings.Repeat("x", 100_000)
+	eachWay(t, func(t *testing.T, s *Spawner[int]) {
+		file := filepath.Join(t.TempDir(), "out")
+		f := must(os.Create(file))
+		defer f.Close()
+		c := program(f, "sh", "-c", `printf '%s|' "$0" "$@" "$X" ${#Y}`, "odd name", "", "a b", "*\n$Y")
+		c.Env = []string{"X=1=2", "Y=" + big}
+		s.startCommand(1, c)
+		if status := ended(t, next(t, s)); status != 0 {
+			t.Error(status)
+		}
+		if got := string(must(os.ReadFile(file))); got != "odd name||a b|*\n$Y|1=2|100000|" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// Descriptors 0 to 2 may be filled from each other, and from one another's place.
+func TestDescriptorsAreNotMixedUp(t *testing.T) {
+	if os.Getenv("SPAWN_TEST_MIX") == "" {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestDescriptorsAreNotMixedUp$")
+		cmd.Env = append(os.Environ(), "SPAWN_TEST_MIX=1")
+		var out, errs strings.Builder
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("in"), &out, &errs
+		check(t, cmd.Run())
+		if out.String() != "to 2\nPASS\n" || errs.String() != "to 1\n" {
+			t.Errorf("1: %q, 2: %q", &out, &errs)
+		}
+		return
+	}
+	s := must(New[int](1))
+	defer s.Close()
+	c := program(null, "sh", "-c", "echo to 1; echo to 2 >&2")
+	c.Files = [3]*os.File{os.Stdin, os.Stderr, os.Stdout}
+	s.startCommand(1, c)
+	ended(t, next(t, s))
+}
+
+// An error of the exec is told as such; nothing of the attempt is left.
+func TestExecErrors(t *testing.T) {
+	dir := t.TempDir()
+	loop := dir + "/loop"
+	check(t, os.Symlink(loop, loop))
+	tests := []struct {
+		path string
+		want error
+	}{
+		{dir + "/missing", unix.ENOENT},
+		{"", unix.ENOENT},
+		{write(t, dir+"/lost", "#!/nonexistent/interpreter\n", 0o755), unix.ENOENT},
+		{dir, unix.EACCES},
+		{write(t, dir+"/data", "#!/bin/sh\n", 0o644), unix.EACCES},
+		{write(t, dir+"/text", "echo hello\n", 0o755), unix.ENOEXEC},
+		{dir + "/data/x", unix.ENOTDIR},
+		{loop, unix.ELOOP},
+		{dir + "/" + strings.Repeat("x", 300), unix.ENAMETOOLONG},
+		{dir + "/a\x00b", unix.EINVAL},
+	}
+	eachWay(t, func(t *testing.T, s *Spawner[int]) {
+		for i, tt := range tests {
+			c := program(null, "true")
+			c.Path = tt.path
+			released := 0
+			c.Release = func() { released++ }
+			s.startCommand(i, c)
+			out := next(t, s)
+			if out.Key != i || out.Pid != 0 || out.Pidfd != -1 || !errors.Is(out.Err, tt.want) || !strings.Contains(out.Err.Error(), tt.path) {
+				t.Errorf("%q: %+v, want %v", tt.path, out, tt.want)
+			}
+			if released != 1 {
+				t.Errorf("%q: released %d times", tt.path, released)
+			}
+			if pids := children(); pids != "" {
+				t.Errorf("%q: left %s", tt.path, pids)
+			}
+		}
+		c := program(null, "true")
+		c.Args = append(c.Args, strings.Repeat("x", 1<<20))
+		s.startCommand(1, c)
+		if out := next(t, s); !errors.Is(out.Err, unix.E2BIG) {
+			t.Errorf("too long an argument: %+v", out)
+		}
+	})
+}
+
+// What a command can't be had for is the outcome.
+func TestCommandFails(t *testing.T) {
+	eachWay(t, func(t *testing.T, s *Spawner[int]) {
+		s.Start(Request[int]{Key: 7, Command: func(int) (Command, error) { return Command{}, unix.EXDEV }})
+		if out := next(t, s); out.Key != 7 || out.Pidfd != -1 || out.Err != unix.EXDEV {
+			t.Errorf("%+v", out)
+		}
+	})
+}
+
+// No descriptors are left: that is told, and nothing is lost.
+func TestNoDescriptors(t *testing.T) {
+	if !canClone {
+		t.Skip("there is no clone for this processor")
+	}
+	s := must(New[int](1))
+	var limit unix.Rlimit
+	check(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	highest := must(unix.FcntlInt(null.Fd(), unix.F_DUPFD_CLOEXEC, 0))
+	check(t, unix.Close(highest))
+	for room := range 4 { // of the pipe and the pidfd
+		check(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(highest + room), Max: limit.Max}))
+		s.startCommand(room, program(null, "true"))
+		check(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+		out := next(t, s)
+		if room == 3 {
+			ended(t, out)
+		} else if !errors.Is(out.Err, unix.EMFILE) || children() != "" {
+			t.Errorf("room for %d: %+v, children %q", room, out, children())
+		}
+	}
+	if s.fork {
+		t.Error("that was taken for a clone that is refused")
+	}
+	check(t, s.Close())
+}
+
+// A child is known as soon as Start returns, and a program that can't be got at
+// holds up no other, nor us: here it is on lease, and we take our time.
+func TestSlowExecDelaysItself(t *testing.T) {
+	if !canClone {
+		t.Skip("there is no clone for this processor")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s := must(New[int](1))
+	path := write(t, filepath.Join(t.TempDir(), "slow"), "#!/bin/sh\nexit 3\n", 0o755)
+	f := must(os.Open(path))
+	defer f.Close()
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		t.Skip(err) // not every file system has leases
+	}
+	slow := program(null, "true")
+	slow.Path = path
+	s.startCommand(1, slow)
+	pending := s.Pending()
+	if len(pending) != 1 || fmt.Sprint(pending[0]) != children() {
+		t.Fatalf("%v are on their way; children are %s", pending, children())
+	}
+	for range 20 {
+		s.startCommand(2, program(null, "true"))
+		runtime.GC()
+		out := next(t, s)
+		if out.Key != 2 {
+			t.Fatal("the slow one came first")
+		}
+		ended(t, out)
+	}
+	must(unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK))
+	out := next(t, s)
+	if out.Key != 1 || out.Pid != pending[0] || len(s.Pending()) != 0 {
+		t.Errorf("%+v, was %v, pending %v", out, pending, s.Pending())
+	}
+	if status := ended(t, out); status.ExitStatus() != 3 {
+		t.Error(status)
+	}
+	check(t, s.Close())
+}
+
+// 10,000 programs leave nothing, while the garbage collector runs all the time,
+// and many are started at once.
+func TestManyStarts(t *testing.T) {
+	counts := map[string]int{"clone": 10_000, "fork": 500}
+	eachWay(t, func(t *testing.T, s *Spawner[int]) {
+		defer collectGarbage()()
+		many, threads := counts[way(s)], 0
+		const atOnce = 20
+		for i := range many + atOnce {
+			if i < many {
+				s.startCommand(i, equal(i))
+			}
+			if i >= atOnce {
+				mustBeEqual(t, next(t, s))
+			}
+			if i == many/2 {
+				threads = len(must(os.ReadDir("/proc/self/task")))
+			}
+		}
+		if now := len(must(os.ReadDir("/proc/self/task"))); now > threads+2 {
+			t.Errorf("%d threads; half way there were %d", now, threads)
+		}
+	})
+}
+
+func way(s *Spawner[int]) string {
+	if s.fork {
+		return "fork"
+	}
+	return "clone"
+}
+
+func collectGarbage() (stop func()) {
+	var over atomic.Bool
+	var all sync.WaitGroup
+	all.Go(func() {
+		for !over.Load() {
+			runtime.GC()
+		}
+	})
+	return func() {
+		over.Store(true)
+		all.Wait()
+	}
+}
+
+// equal is a command that ends well if its arguments are what they were. Every
+// fifth is none.
+func equal(i int) Command {
+	text := strings.Repeat(fmt.Sprint(i), i%400+1)
+	c := program(null, "test", text, "=", text)
+	if i%5 == 0 {
+		c.Path = "/nonexistent"
+	}
+	return c
+}
+
+func mustBeEqual(t *testing.T, out Outcome[int]) {
+	t.Helper()
+	if out.Key%5 == 0 {
+		if !errors.Is(out.Err, unix.ENOENT) {
+			t.Errorf("%+v", out)
+		}
+		return
+	}
+	if status := ended(t, out); status != 0 {
+		t.Errorf("%d ended with %v", out.Key, status)
+	}
+}
+
+// What is prepared for one start delays no other, and comes before its program.
+func TestSlowPreparationDelaysItself(t *testing.T) {
+	eachWay(t, func(t *testing.T, s *Spawner[int]) {
+		dir := t.TempDir()
+		fifo := dir + "/fifo"
+		check(t, unix.Mkfifo(fifo, 0o600))
+		slow := program(null, "test", "-e", dir+"/prepared")
+		s.Start(Request[int]{
+			Key: 1,
+			Prepare: func(int) {
+				f, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits for a reader
+				if err == nil {
+					err = f.Close()
+				}
+				if err == nil {
+					err = os.WriteFile(dir+"/prepared", nil, 0o600)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			},
+			Command: func(int) (Command, error) { return slow, nil },
+		})
+		for range 20 {
+			s.startCommand(2, program(null, "true"))
+			out := next(t, s)
+			if out.Key != 2 {
+				t.Fatal("the slow one came first")
+			}
+			ended(t, out)
+		}
+		if pids := s.Pending(); len(pids) != 0 {
+			t.Errorf("%v are on their way", pids)
+		}
+		f := must(os.Open(fifo))
+		defer f.Close()
+		if out := next(t, s); out.Key != 1 || ended(t, out) != 0 {
+			t.Errorf("%+v", out)
+		}
+	})
+}
+
+// A kernel or sandbox that refuses clone3 is found out by the first start.
+func TestRefused(t *testing.T) {
+	for _, err := range []error{unix.ENOSYS, unix.EPERM, unix.EINVAL} {
+		if !isRefused(fmt.Errorf("%w: %w", errClone, err)) || isRefused(err) {
+			t.Error(err)
+		}
+	}
+	if isRefused(fmt.Errorf("%w: %w", errClone, unix.EAGAIN)) || isRefused(nil) {
+		t.Error("no place for another process, or no error at all, is no refusal")
+	}
+}
+
+func TestWake(t *testing.T) {
+	s := must(New[int](1))
+	if readableWithin(s.FD(), 0) {
+		t.Error("readable, and nothing is there")
+	}
+	s.Wake()
+	readable(t, s.FD())
+	s.Clear()
+	if _, ok := s.Take(); ok || readableWithin(s.FD(), 0) {
+		t.Error("still readable, or something is there")
+	}
+	check(t, s.Close())
+}
+
+// Close waits for what is under way.
+func TestCloseInTheMiddle(t *testing.T) {
+	eachWay(t, func(t *testing.T, s *Spawner[int]) {
+		c := program(null, "true")
+		c.Path = "/nonexistent"
+		s.startCommand(1, c)
+		s.Start(Request[int]{
+			Prepare: func(int) { time.Sleep(10 * time.Millisecond) },
+			Command: func(int) (Command, error) { t.Error("started after the end"); return c, nil },
+		})
+	})
+}
