@@ -14,9 +14,10 @@ func TestImports(t *testing.T) {
 		"respawner/procconn":      {},
 		"respawner/timer":         {},
 		"respawner/watch/control": {},
+		"respawner/watch/spawn":   {},
 		"respawner/watch/service": {mustNot: []string{"net", "golang.org/x/sys/unix"}},
-		"respawner/watch":         {may: []string{"procconn", "timer", "watch/control", "watch/service"}},
-		"respawner/cmd/respawner": {may: []string{"procconn", "timer", "watch", "watch/control", "watch/service"}},
+		"respawner/watch":         {may: []string{"procconn", "timer", "watch/control", "watch/service", "watch/spawn"}},
+		"respawner/cmd/respawner": {may: []string{"procconn", "timer", "watch", "watch/control", "watch/service", "watch/spawn"}},
 	} {
 		for _, dep := range deps(t, pkg) {
 			ours, isOurs := strings.CutPrefix(dep, "respawner/")

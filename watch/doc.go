@@ -28,8 +28,9 @@
 //	process_linux.go       the live processes, each with its pidfd
 //	death_linux.go         who has died, and when that is acted on
 //	pidfd_linux.go         pidfd_open, pidfd_send_signal, waitid
-//	spawn_linux.go         fork and exec, on a clean thread
+//	spawn_linux.go         starting programs, by package spawn
 //	signals_linux.go       signalfd
+//	sigchld_linux.go       how CHLD gets there, without Go's runtime
 //	subreaper_linux.go     PR_SET_CHILD_SUBREAPER
 //	wake_linux.go          eventfd
 //	threads_linux.go       the threads that Go's runtime will need
@@ -47,7 +48,7 @@
 //	procfs_linux.go        /proc
 //
 // One goroutine, locked to its thread, owns all state, so there is no lock.
-// The only others are the spawner's, which hands outcomes over a channel, the
-// one that sends signals on to the loop's thread, and for each service one that
-// reads its output, since a log's disk may be slow.
+// The only others are the one that sends signals on to the loop's thread, those
+// that remove files before a start, and for each service one that reads its
+// output, since a disk may be slow.
 package watch

@@ -7,10 +7,10 @@ import (
 
 // spareThreads is how many threads of Go's runtime there are beside its own
 // (its monitor, that of signals, the one that makes others) and one for each
-// processor that it uses. Two wait in the kernel for as long as the supervisor
-// lives, the loop's and the spawner's; a disk may hold up one that keeps the
-// output, one that compresses it and one that keeps the log; and one is between
-// two jobs.
+// processor that it uses. The loop's waits in the kernel for as long as the
+// supervisor lives; a disk may hold up one that keeps the output, one that
+// compresses it, one that keeps the log and one that removes files before a start;
+// and one is between two jobs.
 const spareThreads = 6
 
 // makeThreads has the runtime make all threads that it will ever need, as long
