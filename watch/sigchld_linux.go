@@ -4,6 +4,7 @@ package watch
 
 import (
 	"os"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -45,7 +46,8 @@ const (
 // catchChild has each CHLD put aside for the loop's thread, and one at once: for
 // those that came before.
 func catchChild(pid, tid int) error {
-	loopPID, loopTID = int32(pid), int32(tid)
+	atomic.StoreInt32(&loopPID, int32(pid))
+	atomic.StoreInt32(&loopTID, int32(tid))
 	sa := sigaction{flags: saRestorer | saOnStack | saRestart, mask: 1<<64 - 1}
 	sa.handler, sa.restorer = childHandler()
 	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&sa)), 0, unsafe.Sizeof(sa.mask), 0, 0)

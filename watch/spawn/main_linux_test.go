@@ -33,16 +33,6 @@ func readableWithin(fd int, d time.Duration) bool {
 	}
 }
 
-// eventually looks again and again: for what no event tells of.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patient); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never came true: %s", what)
-		}
-	}
-}
-
 // descriptors lists what a process has open, "0=/dev/null 1=pipe:[1]".
 func descriptors(pid any) string {
 	dir := fmt.Sprintf("/proc/%v/fd", pid)

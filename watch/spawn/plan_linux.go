@@ -146,7 +146,11 @@ func (p *plan) failure(path string) error {
 
 // cloneArgs is the kernel's struct clone_args, as Linux 5.3 has it.
 type cloneArgs struct {
-	flags, pidfd, childTID, parentTID, exitSignal, stack, stackSize, tls uint64
+	flags      uint64
+	pidfd      uint64
+	_          [2]uint64 // child_tid, parent_tid
+	exitSignal uint64
+	_          [3]uint64 // stack, stack_size, tls
 }
 
 // errClone says that clone3 itself has failed.
