@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -118,7 +119,7 @@ func (s *Spawner[K]) Take() (Outcome[K], bool) {
 		return Outcome[K]{}, false
 	}
 	out := s.outcomes[0]
-	s.outcomes = s.outcomes[1:]
+	s.outcomes = slices.Delete(s.outcomes, 0, 1)
 	return out, true
 }
 

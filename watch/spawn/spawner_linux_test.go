@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -409,7 +410,46 @@ func TestSlowPreparationDelaysItself(t *testing.T) {
 	})
 }
 
-// A kernel or sandbox that refuses clone3 is found out by the first start.
+// A sandbox that refuses clone3 is found out by the first start, which goes on in
+// the other way.
+func TestSandbox(t *testing.T) {
+	const sandboxEnv = "SPAWN_TEST_SANDBOX"
+	if os.Getenv(sandboxEnv) == "" {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestSandbox$")
+		cmd.Env = append(os.Environ(), sandboxEnv+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	refuseClone3(t)
+	s := must(New[int](1))
+	for i := range 3 {
+		s.startCommand(i, program(null, "true"))
+		if out := next(t, s); out.Key != i || ended(t, out) != 0 || !s.fork {
+			t.Errorf("%+v, by fork: %v", out, s.fork)
+		}
+	}
+	check(t, s.Close())
+}
+
+func refuseClone3(t *testing.T) {
+	const clone3 = 435
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: clone3, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	check(t, unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+}
+
+// What is a refusal, and what is not.
 func TestRefused(t *testing.T) {
 	for _, err := range []error{unix.ENOSYS, unix.EPERM, unix.EINVAL} {
 		if !isRefused(fmt.Errorf("%w: %w", errClone, err)) || isRefused(err) {

@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -89,12 +90,13 @@ func (s *Spawner[K]) ready(fd int, st *start[K]) {
 
 // reaped does away with a child whose exec has failed.
 func (s *Spawner[K]) reaped(st *start[K]) {
-	err := unix.EINTR
-	for err == unix.EINTR {
-		err, _ = unix.Waitid(unix.P_PIDFD, int(st.plan.pidfd), nil, unix.WEXITED, nil).(unix.Errno)
+	pidfd := int(st.plan.pidfd)
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil)
 	}
-	s.leave(int(st.plan.pidfd))
-	s.outcomes = append(s.outcomes, Outcome[K]{st.key, 0, -1, st.err})
+	s.leave(pidfd)
+	s.outcomes = append(s.outcomes, Outcome[K]{st.key, 0, -1, errors.Join(st.err, os.NewSyscallError("waitid", err))})
 }
 
 // await has a descriptor looked at.
