@@ -49,8 +49,9 @@ func eachWay(t *testing.T, test func(t *testing.T, s *Spawner[int])) {
 
 func blockSignals(t *testing.T) {
 	runtime.LockOSThread()
-	var before unix.Sigset_t
-	check(t, unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1<<(unix.SIGCHLD-1) | 1<<(unix.SIGTERM-1)}}, &before))
+	var set, before unix.Sigset_t
+	set.Val[0] = 1<<(unix.SIGCHLD-1) | 1<<(unix.SIGTERM-1)
+	check(t, unix.PthreadSigmask(unix.SIG_BLOCK, &set, &before))
 	t.Cleanup(func() {
 		check(t, unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil))
 		runtime.UnlockOSThread()
