@@ -23,6 +23,7 @@ type kernel interface {
 	newTimers() (timers, error)
 	newSignals() (signalSource, error)
 	newStarter(units int) (starter, error)
+	newCarrier() (carrier, error)
 	dial() (connector, error)
 
 	now() time.Time

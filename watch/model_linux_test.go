@@ -32,15 +32,16 @@ type model struct {
 	init    *task
 	self    *task // the supervisor
 
-	files  map[int]any // the supervisor's descriptors
-	next   int
-	epoll  *epollSet
-	queue  *modelConn // the connector, while somebody listens
-	chld   bool       // SIGCHLD is pending
-	term   bool       // TERM is
-	spawns *modelStarter
-	timers *modelTimers
-	client *modelClient
+	files   map[int]any // the supervisor's descriptors
+	next    int
+	epoll   *epollSet
+	queue   *modelConn // the connector, while somebody listens
+	chld    bool       // SIGCHLD is pending
+	term    bool       // TERM is
+	spawns  *modelStarter
+	timers  *modelTimers
+	client  *modelClient
+	carrier *modelCarrier
 
 	births []*task // who is born, and not told of yet: they don't run before
 	exits  []exitNews

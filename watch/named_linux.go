@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,30 +17,51 @@ func (u *unit) makePidfile(s *Supervisor) func() error {
 		if u.config.Pidfile == "" {
 			return nil
 		}
-		if u.pidfile, err = newPidfile(u.config.Pidfile); err != nil {
+		if u.pidfile, err = newPidfile(u.config.Pidfile, &s.errands.paths); err != nil {
 			u.log.Warn("what the pidfile "+u.config.Pidfile+" will say is not seen", "error", err)
 			return nil
 		}
-		_, err = s.loop.add(rankPidfile, u.pidfile.fd, unix.EPOLLIN, func(uint32) {
-			u.pidfile.drain()
-			s.named(u)
-		})
+		p := u.pidfile
+		s.errands.run(&p.lane, pathPatience, func() func() { p.watch(); return nil }, nil)
+		_, err = s.loop.add(rankPidfile, p.fd, unix.EPOLLIN, func(uint32) { p.drain() })
 		return err
 	}
 }
 
-// named reads the pidfile, if there is one, which may have changed.
-func (s *Supervisor) named(u *unit) {
-	if u.pidfile == nil {
+// pathPatience is how long a pidfile's path may take before that is told.
+const pathPatience = time.Second
+
+// readPidfile has the pidfile read, if there is one that may have changed. Not
+// during a start, which may be about to remove it; that it is over is a reason
+// to read.
+func (s *Supervisor) readPidfile(u *unit) {
+	p, run := u.pidfile, u.machine.Run()
+	if p == nil || !p.changed || p.lane.busy() || u.machine.Spawning() {
 		return
 	}
-	pid, err := u.pidfile.read()
+	p.changed = false
+	s.errands.run(&p.lane, pathPatience, func() func() {
+		r := p.look()
+		return func() {
+			if u.machine.Run() == run { // else it may have been that of the run before
+				s.named(u, r)
+			}
+		}
+	}, func() {
+		p.touch() // when it answers again
+		u.noteOnce(fmt.Sprintf("pidfile %s can't be read, %v: ignored", p.path, errHangs))
+	})
+}
+
+// named takes what was read from the pidfile.
+func (s *Supervisor) named(u *unit, r pidfileRead) {
+	pid, err := r.pid, r.err
 	if err == nil && s.procs[pid] == nil {
-		s.catchUp() // who has just written it may be just born
+		s.catchUp() // what has just written it may be just born
 	}
 	why := ""
 	if err == nil && s.procs[pid] == nil && u.awaitsName() && !s.early.waiting() {
-		why = s.acquire(u, pid)
+		why = s.acquire(u, r)
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -66,13 +88,8 @@ func (u *unit) noteOnce(text string) {
 	}
 }
 
-// clearPidfile makes way for a start.
-func (u *unit) clearPidfile() {
-	if u.pidfile == nil {
-		return
-	}
-	removed, err := u.pidfile.removeStale(u.claimed)
-	u.claimed, u.note = 0, ""
+// clearedPidfile takes what a start has done with the pidfile of the run before.
+func (u *unit) clearedPidfile(removed bool, err error) {
 	switch {
 	case err != nil:
 		u.noteOnce(err.Error())
@@ -90,7 +107,8 @@ func (u *unit) awaitsName() bool {
 // acquire takes a process into the service that the pidfile names, and that is
 // not known: where nobody could tell of its birth, or because somebody else
 // has started it. It returns why it did not, as the end of a sentence.
-func (s *Supervisor) acquire(u *unit, pid int) (why string) {
+func (s *Supervisor) acquire(u *unit, r pidfileRead) (why string) {
+	pid := r.pid
 	fd, err := s.openPidfd(pid)
 	if errors.Is(err, errGone) {
 		return "" // there is no more to be said
@@ -100,7 +118,7 @@ func (s *Supervisor) acquire(u *unit, pid int) (why string) {
 	}
 	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid)}
 	if p.foreign {
-		err = s.mayAcquire(u, pid)
+		err = s.mayAcquire(u, r)
 	}
 	// Who is alive now was it all the time.
 	if err = errors.Join(err, unix.PidfdSendSignal(fd, 0, nil, 0)); err != nil {
@@ -140,17 +158,16 @@ func (s *Supervisor) descends(pid int) bool {
 // mayAcquire tells whether the pidfile can be trusted with a process that does
 // not descend from us: nobody but root and we can have written it, and the
 // process was born after our start.
-func (s *Supervisor) mayAcquire(u *unit, pid int) error {
+func (s *Supervisor) mayAcquire(u *unit, r pidfileRead) error {
 	switch {
-	case pid == s.pid:
+	case r.pid == s.pid:
 		return errors.New("it is the supervisor")
 	case u.config.Spec.Follow == service.FollowOff:
 		return errors.New("with --no-follow-forks it would have to be the program itself")
+	case r.trusted != nil:
+		return r.trusted
 	}
-	if err := writtenByUs(u.pidfile.path); err != nil {
-		return err
-	}
-	stat, err := s.statOf(pid)
+	stat, err := s.statOf(r.pid)
 	if err == nil && stat.start+userTick <= u.started {
 		err = errors.New("it was there before the start")
 	}

@@ -93,18 +93,20 @@ func (linux) bootID() string {
 // something has changed, and at once when its state or its main process has.
 type recorder struct {
 	file   StateFile // nil: it is not written down
+	lane   lane
 	boot   string
 	urgent bool
 	stale  bool // what is written down is not all
 	armed  bool // there is a deadline for that
 	failed bool // it could not be written, and that was told
+	last   bool // it was written for the binary that is exec'ed in our place
 }
 
 // recordDelay is how long changes wait that are of no great weight.
 const recordDelay = time.Second
 
-func newRecorder(file StateFile, k kernel) recorder {
-	r := recorder{file: file}
+func newRecorder(file StateFile, k kernel, disks *crew) recorder {
+	r := recorder{file: file, lane: lane{crew: disks}}
 	if file != nil {
 		r.boot = k.bootID()
 	}
@@ -126,7 +128,7 @@ func (s *Supervisor) recordAll() {
 	for _, u := range s.units {
 		r := &u.recorder
 		switch {
-		case r.file == nil || !r.stale:
+		case r.file == nil || !r.stale || r.lane.busy():
 		case r.urgent:
 			s.writeRecord(u)
 		case !r.armed:
@@ -136,8 +138,10 @@ func (s *Supervisor) recordAll() {
 	}
 }
 
-// writeRecord writes a service down. A disk that is full is told of once; the
-// service is not to suffer from it.
+// recordDue is called when a change has waited long enough.
+func (s *Supervisor) recordDue(u *unit) { u.recorder.armed, u.recorder.urgent = false, true }
+
+// writeRecord hands over what there is to be written down of a service.
 func (s *Supervisor) writeRecord(u *unit) {
 	r := &u.recorder
 	if r.armed {
@@ -145,9 +149,21 @@ func (s *Supervisor) writeRecord(u *unit) {
 	}
 	r.stale, r.urgent, r.armed = false, false, false
 	b, err := json.Marshal(s.recordOf(u))
-	if err == nil {
-		err = r.file.WriteState(b)
+	if err != nil {
+		u.recorded(err)
+		return
 	}
+	file := r.file
+	s.errands.run(&r.lane, filePatience, func() func() {
+		err := file.WriteState(b)
+		return func() { u.recorded(err) }
+	}, func() { u.recorded(errHangs) })
+}
+
+// recorded is called with what has come of it. A disk that is full is told of
+// once; the service is not to suffer from it.
+func (u *unit) recorded(err error) {
+	r := &u.recorder
 	if err != nil && !r.failed {
 		u.log.Warn(u.name+": if the supervisor is killed, the next one will not know all", "error", err)
 	}

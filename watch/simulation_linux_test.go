@@ -271,7 +271,7 @@ func (l *life) orphan() {
 	l.tell("the supervisor is killed")
 	l.mayDie = false
 	old := m.self
-	m.self, m.queue, m.term, m.chld = nil, nil, false, false
+	m.self, m.queue, m.term, m.chld, m.carrier = nil, nil, false, false, nil
 	m.exit(old, 9)
 	if m.spawns == nil {
 		m.spawns = &modelStarter{m: m}
@@ -326,6 +326,8 @@ func (l *life) command() {
 	default:
 		c.ask = func(s *Supervisor) {
 			if s.isCalm() && s.units[0].outcome == nil {
+				s.writeRecord(s.units[0])
+				l.m.carrier.await(0)
 				_ = s.upgrade(s.units[0]) // a TERM is in its way
 			}
 		}

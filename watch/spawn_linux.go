@@ -41,6 +41,9 @@ type spawned struct {
 
 	removed []string // by clean
 	unclean error    // what clean could not remove
+
+	unnamed bool  // the stale pidfile was removed
+	named   error // why it was not
 }
 
 // spawner is the room that starts programs, on a thread of its own, whose
@@ -111,9 +114,11 @@ func (s *spawner) work() {
 
 // start has the program of u started; the result comes by way of the wake.
 func (s *spawner) start(u *unit, run int) {
+	was := u.claimed
 	s.requests <- func() spawned {
 		out := spawned{unit: u, run: run, pidfd: -1}
 		out.removed, out.unclean = clean(u.program.Clean) // here, since a file system may be slow
+		out.unnamed, out.named = u.pidfile.removeStale(was)
 		out.pid, out.pidfd, out.err = u.program.exec()
 		return out
 	}

@@ -22,6 +22,7 @@ type Supervisor struct {
 	timers  timers
 	signals signalSource
 	spawner starter
+	errands errands
 	units   []*unit
 
 	procs   map[int]*process // all live processes of all services
@@ -65,8 +66,8 @@ type unit struct {
 }
 
 // deadline names a timer of the supervisor: one of a service, of its report, of
-// a client, of a control socket, of a dead process, of the ladder, or of a
-// record.
+// a client, of a control socket, of a dead process, of the ladder, of a record,
+// or of an errand.
 type deadline struct {
 	unit   *unit
 	timer  service.Timer
@@ -76,6 +77,7 @@ type deadline struct {
 	dead   *process
 	ladder *ladder
 	record *unit
+	errand *errand
 }
 
 // Result is how a service ended.
@@ -137,11 +139,9 @@ func (s *Supervisor) run() (err error) {
 		if s.buried = false; s.ladder.emptied {
 			s.signal(len(s.kills))
 		}
-		for _, u := range s.units {
-			s.check(u.journal.write())
+		if !s.upgradeIfCalm() {
+			s.handOff()
 		}
-		s.recordAll()
-		s.upgradeIfCalm()
 	}
 	return err
 }
@@ -167,7 +167,7 @@ func (s *Supervisor) result(u *unit) Result {
 
 func newSupervisor(k kernel, configs ...Config) (*Supervisor, error) {
 	s := &Supervisor{kernel: k, pid: k.getpid(), procs: map[int]*process{}, unreaped: map[int]bool{}}
-	rooms := []func() error{s.becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, s.makeSpawner}
+	rooms := []func() error{s.becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, s.makeSpawner, s.makeErrands}
 	for _, c := range configs {
 		u := s.newUnit(c)
 		s.units = append(s.units, u)
@@ -197,7 +197,7 @@ func (s *Supervisor) newUnit(c Config) *unit {
 	c.Program.pipe = c.Output.Pipe
 	u := &unit{
 		machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log,
-		journal: newJournal(c.History), recorder: newRecorder(c.State, s.kernel),
+		journal: newJournal(c.History, &s.errands.disks), recorder: newRecorder(c.State, s.kernel, &s.errands.disks),
 	}
 	if c.Resume != nil && c.Resume.Upgraded {
 		u.readHandover(s.now(), s.uptime())
@@ -255,7 +255,9 @@ func (s *Supervisor) due(d deadline) {
 	case d.ladder != nil:
 		s.probe()
 	case d.record != nil:
-		s.writeRecord(d.record)
+		s.recordDue(d.record)
+	case d.errand != nil:
+		s.errands.due(d.errand)
 	case d.dead != nil:
 		s.impatient(d.dead)
 	case d.quote:
@@ -297,7 +299,7 @@ func (s *Supervisor) stop() {
 
 // close gives everything back; processes that still run are left alone.
 func (s *Supervisor) close() error {
-	var errs []error
+	errs := []error{s.endErrands()}
 	for _, p := range s.everybody() {
 		if p.pidfd >= 0 {
 			errs = append(errs, s.closeFD(p.pidfd))

@@ -39,10 +39,10 @@ func (s *Supervisor) tell(u *unit, ev service.Event) {
 func (s *Supervisor) do(u *unit, e service.Effect) {
 	switch e := e.(type) {
 	case service.Spawn:
-		u.clearPidfile()
 		u.started, u.begun = s.uptime(), s.now()
 		s.early.begin()
 		s.spawner.start(u, e.Run)
+		u.claimed, u.note = 0, ""
 	case service.Kill:
 		if p := s.procs[e.PID]; p != nil {
 			s.kills = append(s.kills, kill{p, e.Hard})
@@ -154,7 +154,7 @@ func (s *Supervisor) spawned() {
 		s.ladder.lost = s.ladder.lost || !whole
 		s.catchUp()
 		for _, u := range s.units {
-			s.named(u) // it may have been written before the pid was known
+			u.pidfile.touch() // it may have been written before the pid was known
 		}
 	}
 	s.unparkAll()
@@ -173,6 +173,7 @@ func (s *Supervisor) mustHear(out spawned) {
 func (s *Supervisor) begun(out spawned) {
 	u := out.unit
 	u.cleaned(out.removed, out.unclean)
+	u.clearedPidfile(out.unnamed, out.named)
 	if out.err != nil {
 		s.tell(u, u.program.failure(out.run, out.err))
 		return
@@ -204,12 +205,8 @@ func (u *unit) close() error {
 	if u.output != nil {
 		errs = append(errs, u.output.finish())
 	}
-	if u.pidfile != nil {
-		errs = append(errs, u.pidfile.close())
-	}
 	if u.server != nil {
 		errs = append(errs, u.server.close())
 	}
-	errs = append(errs, u.journal.close())
 	return errors.Join(errs...)
 }

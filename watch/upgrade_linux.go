@@ -32,6 +32,7 @@ type handover struct {
 	Peers     []peerRecord `json:"peers,omitempty"`
 	Begun     []byte       `json:"begun,omitempty"` // of a line of the program's output
 	Seq       int64        `json:"seq,omitempty"`   // of the last event that was told
+	Lines     []byte       `json:"lines,omitempty"` // of the history, not yet written
 }
 
 // peerRecord is a client in writing; its descriptor stays open.
@@ -44,16 +45,29 @@ type peerRecord struct {
 }
 
 // upgradeIfCalm has an upgrade that was asked for come about, at the end of a
-// turn that has left nothing half done.
-func (s *Supervisor) upgradeIfCalm() {
+// turn that has left nothing half done. It reports whether only errands are in
+// its way: then no more are handed over.
+func (s *Supervisor) upgradeIfCalm() (waits bool) {
 	for _, u := range s.units {
-		if u.server == nil || !u.server.upgrades() || !s.isCalm() || u.outcome != nil {
+		if u.server == nil || !u.server.upgrades() || u.outcome != nil {
 			continue
 		}
-		if err := s.upgrade(u); err != nil {
-			u.server.upgradeFailed(err)
+		r := &u.recorder
+		switch {
+		case s.errands.stuck(): // an exec waits until all other threads have ended
+			u.server.upgradeFailed(errHangs)
+		case !s.isCalm():
+			r.last = false
+		case !s.errands.idle():
+			waits = true
+		case r.file != nil && !r.last:
+			r.last, waits = true, true
+			s.writeRecord(u) // for the case that the new one is killed before it has read it
+		default:
+			u.server.upgradeFailed(s.upgrade(u))
 		}
 	}
+	return waits
 }
 
 // isCalm tells whether nothing is half done.
@@ -90,7 +104,6 @@ func (s *Supervisor) upgrade(u *unit) error {
 	for _, p := range h.Peers {
 		keep = append(keep, p.FD)
 	}
-	s.writeRecord(u) // for the case that the new one is killed before it has read it
 	if err := s.heedLastSignals(); err != nil {
 		return err
 	}
@@ -117,7 +130,7 @@ func (u *unit) offer() *control.Upgrade {
 func (s *Supervisor) handOver(u *unit) handover {
 	h := handover{
 		Record: s.recordOf(u), Claimed: u.claimed, Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs,
-		Seq: u.journal.seq,
+		Seq: u.journal.seq, Lines: u.journal.lines,
 	}
 	h.Strangers = slices.Sorted(maps.Keys(s.strangers))
 	for _, p := range u.server.peers {
@@ -176,7 +189,8 @@ func (s *Supervisor) takeRest(u *unit, h handover) {
 	s.mixed, u.claimed, u.said = h.Mixed, h.Claimed, h.Record.Said
 	u.started = cmp.Or(h.Record.Started, s.uptime())
 	s.ladder.dropped = h.Dropped
-	u.journal.seq = max(u.journal.seq, h.Seq) // not all that was told was written down
+	u.journal.seq, u.journal.lines = max(u.journal.seq, h.Seq), h.Lines // not all that was told was written down
+	u.pidfile.touch()
 	for _, q := range h.Peers {
 		u.server.takePeer(q)
 	}
@@ -203,6 +217,7 @@ func (v *server) upgrades() bool {
 }
 
 func (v *server) upgradeFailed(why error) {
+	v.u.recorder.last = false
 	v.u.log.Warn(v.u.name+": the upgrade failed, going on as before", "error", why)
 	v.endUpgrade(func(p *peer) error { return p.refuse(control.CodeFailed, why) })
 }
