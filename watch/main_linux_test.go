@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	if group := os.Getenv(threadsEnv); group != "" {
 		holdUpThreads(group)
 	}
+	if path := os.Getenv(frozenEnv); path != "" {
+		freeze(path)
+	}
 	if text := os.Getenv(planEnv); text != "" {
 		var p plan
 		if err := json.Unmarshal([]byte(text), &p); err != nil {

@@ -65,7 +65,7 @@ func (s *Supervisor) named(u *unit, r pidfileRead) {
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return
+		u.note = ""
 	case err == nil && pid == u.claimed:
 		u.note = "" // it was wrong, or empty, in between
 	case errors.Is(err, errPidfileEmpty): // for now
