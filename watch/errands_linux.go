@@ -54,10 +54,11 @@ type crew struct {
 	waiting []*lane // for a thread, the next one first
 }
 
-// How many threads may be held up for ever: by the disks of the supervisor's own
-// files, and by the paths of pidfiles. spareThreads has them.
+// How many threads may be held up for ever: by the supervisor's own files, which
+// are all in one folder, and by the paths of pidfiles. spareThreads has them;
+// each costs some 30 kB.
 const (
-	diskThreads   = 2
+	diskThreads   = 1
 	pathThreads   = 2
 	errandThreads = diskThreads + pathThreads
 )

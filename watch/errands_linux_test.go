@@ -86,6 +86,11 @@ func TestRunOnHungDisks(t *testing.T) {
 	s.await("that is told", func(st *control.Status) bool {
 		return strings.HasSuffix(st.Message, "the disk does not answer: ignored")
 	})
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
+	defer cancel()
+	if _, _, err := s.dir.Ask(ctx, "x", control.Request{Op: control.OpUpgrade, Checked: true}); err == nil || !strings.Contains(err.Error(), errHangs.Error()) {
+		t.Errorf("an upgrade, whose exec would hang: %v", err)
+	}
 	slowest := time.Duration(0)
 	for range 200 {
 		began := time.Now()
@@ -97,8 +102,6 @@ func TestRunOnHungDisks(t *testing.T) {
 	t.Logf("the slowest of 200 answers took %v", slowest)
 	stopped := make(chan error, 1)
 	go func() { // until the process has ended, which both services are in
-		ctx, cancel := context.WithTimeout(context.Background(), patient)
-		defer cancel()
 		_, _, err := s.dir.Stop(ctx, "y")
 		stopped <- err
 	}()
@@ -138,10 +141,10 @@ func TestRunEndsOnHungDisk(t *testing.T) {
 }
 
 // testErrands is the room, and its turns.
-func testErrands(t testing.TB) (r *errands, turn func()) {
+func testErrands(t testing.TB, disks int) (r *errands, turn func()) {
 	timers := must(host.newTimers())
 	r = &errands{carrier: must(host.newCarrier()), timers: timers, now: time.Now, check: func(err error) { check(t, err) }}
-	r.disks.free, r.paths.free = diskThreads, pathThreads
+	r.disks.free, r.paths.free = disks, errandThreads-disks
 	t.Cleanup(func() {
 		if !r.settle(patient, func() {}) {
 			t.Error("an errand has not returned")
@@ -162,7 +165,7 @@ func testErrands(t testing.TB) (r *errands, turn func()) {
 // What hangs keeps its lane, no other one, and never more threads than its crew
 // has. What is late is told so once, and done when it can be.
 func TestErrands(t *testing.T) {
-	r, turn := testErrands(t)
+	r, turn := testErrands(t, 2)
 	var told []string
 	tell := func(what string) func() { return func() { told = append(told, what) } }
 	let := make(chan struct{})
@@ -205,7 +208,7 @@ func TestErrands(t *testing.T) {
 	for _, what := range told {
 		counts[what]++
 	}
-	if counts["a again"] != 1 || counts["c again"] != maxErrands-1 || counts["too late"] != 0 || r.disks.free != diskThreads {
+	if counts["a again"] != 1 || counts["c again"] != maxErrands-1 || counts["too late"] != 0 || r.disks.free != 2 {
 		t.Errorf("told %v, %d threads are free", counts, r.disks.free)
 	}
 }
@@ -213,7 +216,7 @@ func TestErrands(t *testing.T) {
 // How long it takes until what is handed over is written: what a supervisor that
 // is killed right after a change has lost is what was younger.
 func BenchmarkErrandWrite(b *testing.B) {
-	r, turn := testErrands(b)
+	r, turn := testErrands(b, 1)
 	dir := must(control.MakeDir(b.TempDir() + "/run"))
 	defer dir.Close()
 	claim := must(dir.Claim("x"))
