@@ -16,7 +16,7 @@ import (
 //
 // Errands of one lane are run one after the other, in order. So what hangs
 // keeps one thread, however much is waiting behind it. Lanes share the threads
-// of their crew, whose number is fixed: where a disk keeps all of a crew, its
+// of their crew, and those are few: where a disk keeps all of a crew, its
 // other lanes are late, but no other crew's are.
 //
 // All of that is kept by the loop. Where nothing is to be done there is nothing

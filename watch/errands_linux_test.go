@@ -89,7 +89,7 @@ func TestRunOnHungDisks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	if _, _, err := s.dir.Ask(ctx, "x", control.Request{Op: control.OpUpgrade, Checked: true}); err == nil || !strings.Contains(err.Error(), errHangs.Error()) {
-		t.Errorf("an upgrade, whose exec would hang: %v", err)
+		t.Errorf("an upgrade while a disk hangs: %v", err)
 	}
 	slowest := time.Duration(0)
 	for range 200 {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// frozenEnv makes the test binary a process whose memory can't be read: its
-// value is a file whose reads hang.
+// frozenEnv makes the test binary a process that keeps its memory locked: its
+// value is a file that can't be read.
 const frozenEnv = "WATCH_TEST_FROZEN"
 
 // freeze locks the address space of this process. A read of /proc/self/mem holds

@@ -28,7 +28,7 @@ type memory struct {
 	err   error // errFrozen, errUnread, errOther, or why it can't be read
 }
 
-// What is told of a process whose memory was not read. None of that says that
+// What is told of a process that was not read. None of that says that
 // the process is dead, or of another service.
 var (
 	errFrozen = errors.New("it keeps its memory locked")
@@ -49,7 +49,7 @@ type reader struct {
 	results chan memory // has room for all
 	left    atomic.Bool // it is left behind: what it reads is not wanted any more
 	done    atomic.Bool
-	on      memory // when it is left behind: whose it is that it can't read
+	on      memory // when it is left behind: the process that it is stuck at
 }
 
 // environs returns what the environments of processes say for a variable, "" for

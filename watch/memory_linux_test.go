@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// frozenDisk is one whose files can be mapped and not be read.
+// frozenDisk is one with files that can be mapped and not be read.
 func frozenDisk(t *testing.T) *hungDisk {
 	d := mountHungDisk(t, map[string]string{})
 	d.reads.Store(true)

@@ -2,10 +2,12 @@ package watch
 
 import "time"
 
-// modelCarrier is the carrier of the model: an errand is run when chance has it.
+// modelCarrier is the carrier of the model: an errand is run when chance has it,
+// and now and then the disk hangs for a while.
 type modelCarrier struct {
 	m      *model
 	number int
+	hangs  bool
 	jobs   []*errand
 	back   []*errand
 }
@@ -22,7 +24,17 @@ func (c *modelCarrier) readable() bool { return len(c.back) > 0 }
 
 func (c *modelCarrier) carry(e *errand) {
 	c.m.enter("carry")
+	c.hangs = c.hangs || c.m.life.chaos && c.m.one(50)
 	c.jobs = append(c.jobs, e)
+}
+
+// ready are the errands that can be run.
+func (c *modelCarrier) ready() []*errand {
+	if c == nil || c.hangs && c.m.life.chaos && !c.m.one(300) {
+		return nil
+	}
+	c.hangs = false
+	return c.jobs
 }
 
 // goOn runs one of those that were handed over.

@@ -124,10 +124,8 @@ func (m *model) work() bool {
 	if m.spawns != nil && m.spawns.ready() {
 		todo = append(todo, m.spawns.goOn)
 	}
-	if m.carrier != nil {
-		for i := range m.carrier.jobs {
-			todo = append(todo, func() { m.carrier.goOn(i) })
-		}
+	for i := range m.carrier.ready() {
+		todo = append(todo, func() { m.carrier.goOn(i) })
 	}
 	for _, pid := range m.pids {
 		t := m.tasks[pid]
