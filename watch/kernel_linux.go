@@ -120,11 +120,32 @@ type kernelSet interface {
 // linux is the kernel we run on. Its methods are each in the file of their room.
 type linux struct{}
 
-func (linux) newTimers() (timers, error) { return timer.New[deadline]() }
+// A room that could not be made is nil, and not a nil pointer in an interface,
+// which close would take for a room.
 
-func (linux) newSignals() (signalSource, error) { return newSignals() }
+func (linux) newTimers() (timers, error) {
+	t, err := timer.New[deadline]()
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
 
-func (linux) newStarter(units int) (starter, error) { return newSpawner(units) }
+func (linux) newSignals() (signalSource, error) {
+	s, err := newSignals()
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (linux) newStarter(units int) (starter, error) {
+	s, err := newSpawner(units)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
 
 func (linux) dial() (connector, error) {
 	conn, err := dialConnector()

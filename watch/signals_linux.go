@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -42,7 +43,8 @@ func newSignals() (*signals, error) {
 	}
 	var err error
 	if s.fd, err = unix.Signalfd(-1, &set, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK); err != nil {
-		return nil, os.NewSyscallError("signalfd", err)
+		err = os.NewSyscallError("signalfd", err)
+		return nil, errors.Join(err, unix.PthreadSigmask(unix.SIG_SETMASK, &s.mask, nil))
 	}
 	go s.forward(os.Getpid(), unix.Gettid())
 	return s, nil

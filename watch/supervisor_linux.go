@@ -95,6 +95,9 @@ type Result struct {
 // The error says what kept the loop from being made, or broke it; then the
 // service, if it had been started, runs on without a supervisor.
 func Run(c Config) (Result, error) {
+	if err := Probe(); err != nil {
+		return Result{}, fmt.Errorf("supervise %s: %w", c.Spec.Name, err)
+	}
 	makeThreads()
 	results, err := superviseAll(c)
 	if err != nil {
