@@ -23,8 +23,8 @@ func newPidNamespace(t *testing.T) pidNamespace {
 	t.Helper()
 	needRoot(t)
 	words := []string{"unshare", "--pid", "--fork", "--kill-child"}
-	if out, err := exec.Command(words[0], append(words[1:], "true")...).CombinedOutput(); err != nil {
-		skip(t, string(out))
+	if r := shell(t, append(words, "true")...); r.code != 0 {
+		skip(t, r.String())
 	}
 	r := launch(t, exec.Command(words[0], append(words[1:], "sleep", "1000")...)) // without the test's mark: it is none of the service
 	ns := pidNamespace{t: t}

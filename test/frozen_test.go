@@ -3,7 +3,6 @@
 package test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,10 +28,7 @@ func newFrozen(t *testing.T) (s *service, freeze func() int) {
 	t.Helper()
 	needShape(t)
 	dir, fs := newHanging(t)
-	frozen, err := buildFrozen()
-	if err != nil {
-		t.Fatal(err)
-	}
+	frozen := buildFrozen(t)
 	s = newService(t, shape)
 	page := writeFile(t, dir+"/page", strings.Repeat("x", unix.Getpagesize()), 0o644)
 	gate := s.dir + "/gate"
@@ -151,8 +147,8 @@ func TestAdoptionBesideAFrozenStranger(t *testing.T) {
 	s := newShape(t, "foreground")
 	page := writeFile(t, dir+"/page", strings.Repeat("x", unix.Getpagesize()), 0o644)
 	gate := s.dir + "/gate"
-	frozen, err := buildFrozen()
-	if err := errors.Join(err, unix.Mkfifo(gate, 0o600)); err != nil {
+	frozen := buildFrozen(t)
+	if err := unix.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	st := s.start()

@@ -3,9 +3,6 @@
 package test
 
 import (
-	"fmt"
-	"os/exec"
-	"sync"
 	"testing"
 
 	"respawner/test/fuse"
@@ -29,11 +26,11 @@ func newHanging(t *testing.T) (dir string, fs *fuse.FS) {
 }
 
 // buildFrozen compiles the program that holds the lock of its own memory.
-var buildFrozen = sync.OnceValues(func() (string, error) {
-	path := root + "/frozen"
-	out, err := exec.Command("cc", "-O2", "-pthread", "-o", path, "frozen/frozen.c").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("build the frozen program: %w\n%s", err, out)
+func buildFrozen(t *testing.T) string {
+	t.Helper()
+	path := tempDir(t) + "/frozen"
+	if r := shell(t, "cc", "-O2", "-pthread", "-o", path, "frozen/frozen.c"); r.code != 0 {
+		t.Fatalf("build the frozen program: %v", r)
 	}
-	return path, err
-})
+	return path
+}

@@ -5,7 +5,6 @@ package test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -19,8 +18,8 @@ func (s *service) hidden(hidepid int) {
 	s.t.Helper()
 	needRoot(s.t)
 	mount := fmt.Sprintf("mount -t proc -o hidepid=%d proc /proc", hidepid)
-	if out, err := exec.Command("unshare", "--mount", "sh", "-c", mount).CombinedOutput(); err != nil {
-		skip(s.t, "no /proc with hidepid: "+string(out))
+	if r := shell(s.t, "unshare", "--mount", "sh", "-c", mount); r.code != 0 {
+		skip(s.t, "no /proc with hidepid: "+r.String())
 	}
 	script := fmt.Sprintf("#!/bin/sh\nexec unshare --mount sh -c '%s && exec \"$0\" \"$@\"' %s \"$@\"\n", mount, s.binary)
 	s.binary = writeFile(s.t, s.dir+"/hidden", script, 0o755)
