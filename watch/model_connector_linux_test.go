@@ -60,7 +60,7 @@ func (m *model) tellBirth(t *task) {
 		t.stamp = m.stamp()
 	}
 	t.unborn = false
-	m.life.trace("~ born", []any{t})
+	m.note("born", t)
 	i := slices.Index(m.births, t)
 	m.births = slices.Delete(m.births, i, i+1)
 	parent := t.parent.pid
@@ -91,7 +91,6 @@ func (m *model) tellThread(t *task) {
 func (m *model) tell(ev procconn.Event) {
 	c := m.queue
 	if c == nil || c.deaf || m.life.chaos && m.chance.IntN(1000) < m.knobs.loss {
-		m.life.trace("~ lost", nil)
 		return // there was no memory for it, not even for the filter to see it
 	}
 	if m.life.chaos && m.chance.IntN(10000) < m.knobs.deaf {
@@ -121,7 +120,7 @@ func (c *modelConn) passes(ev procconn.Event) bool {
 	return slices.Contains(c.pass, ev.TGID)
 }
 
-func (c *modelConn) readable() bool { return len(c.queue) > 0 || c.full && !c.told }
+func (c *modelConn) poll() uint32 { return pollIn(len(c.queue) > 0 || c.full && !c.told) }
 
 func (c *modelConn) fd() (int, error) { return c.number, nil }
 
@@ -205,7 +204,7 @@ func (c *modelConn) Close() error {
 	if c.m.queue == c {
 		c.m.queue = nil
 	}
-	delete(c.m.files, c.number)
+	c.m.drop(c.number)
 	return nil
 }
 

@@ -1,0 +1,44 @@
+package watch
+
+import "time"
+
+// errand is something that another thread of the supervisor does, while the loop
+// goes on. What comes of it is for the thread to bring back.
+type errand interface {
+	// ready tells whether there is a next step, which goOn does.
+	ready() bool
+	goOn()
+	// outlives tells whether it is brought to its end when the supervisor is killed.
+	outlives() bool
+	// due is until when it takes its time, 0 for none.
+	due() time.Duration
+}
+
+// send has another thread do something.
+func (m *model) send(e errand) { m.errands = append(m.errands, e) }
+
+// back is for an errand that is done.
+func (m *model) back(e errand) {
+	for i := range m.errands {
+		if m.errands[i] == e {
+			m.errands = append(m.errands[:i], m.errands[i+1:]...)
+			return
+		}
+	}
+}
+
+// isDue tells whether an errand's time is over. In calm, and when the loop is gone,
+// nothing takes long.
+func (m *model) isDue(at time.Duration) bool {
+	return at <= m.time || !m.life.chaos || m.self == nil
+}
+
+// nextDue is when the first of those is due that take their time.
+func (m *model) nextDue() (at time.Duration, any bool) {
+	for _, e := range m.errands {
+		if d := e.due(); !m.isDue(d) && (!any || d < at) {
+			at, any = d, true
+		}
+	}
+	return at, any
+}
