@@ -238,8 +238,8 @@ func (l *life) command() {
 	if c == nil || l.m.self == nil {
 		return
 	}
-	s := l.subjects[l.m.chance.IntN(len(l.subjects))]
-	switch n := l.m.chance.IntN(20); {
+	s, n := l.subjects[l.m.chance.IntN(len(l.subjects))], l.m.chance.IntN(20)
+	switch {
 	case n == 0:
 		c.ask = s.stop
 	case n == 1:
@@ -254,6 +254,9 @@ func (l *life) command() {
 		c.ask = s.status
 	default:
 		c.ask = (*heart).upgrade
+	}
+	if l.tracing {
+		l.tell(fmt.Sprintf("  ~ command %d to %v", n, s))
 	}
 }
 

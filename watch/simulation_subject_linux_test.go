@@ -109,7 +109,7 @@ func (s *subject) isWanted() bool {
 // starting is called when the supervisor asks for a start.
 func (s *subject) starting() {
 	l, e, spec := s.l, &s.seen, &s.config.Spec
-	after := l.m.time - e.first
+	after := l.m.uptime() - e.first // a machine that is suspended between two binaries may count that
 	switch {
 	case e.over:
 		l.violated("a start of %v after its end", s)
@@ -144,7 +144,7 @@ func (s *subject) spawning() {
 func (s *subject) died(status unix.WaitStatus) {
 	e := &s.seen
 	if e.deaths++; e.deaths == 1 {
-		e.first = s.l.m.time
+		e.first = s.l.m.uptime()
 	}
 	e.normal = e.normal || status == 0
 }
