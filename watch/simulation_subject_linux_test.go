@@ -104,6 +104,12 @@ func (s *subject) isWanted() bool {
 	return state == service.Starting || state == service.Running || state == service.Backoff
 }
 
+// isBeingEnded tells whether its processes are.
+func (s *subject) isBeingEnded() bool {
+	state := s.l.heart.state(s.i)
+	return state == service.Stopping || state == service.Backoff
+}
+
 // What must never be, in chaos either.
 
 // starting is called when the supervisor asks for a start.
@@ -169,6 +175,8 @@ func (s *subject) signalled(t *task, pidfd int, sig unix.Signal) {
 		}
 	case e.deaths == 0 && !e.excused && !e.stopped && !e.ending:
 		s.l.violated("%v is sent to %v, though nothing has happened to %v", sig, t, s)
+	case !s.isBeingEnded():
+		s.l.violated("%v is sent to %v, though %v is %v", sig, t, s, s.l.heart.state(s.i))
 	case sig == unix.SIGKILL:
 		s.checkKill()
 	}
