@@ -70,7 +70,6 @@ type knobs struct {
 
 	secrets bool // the supervisor is not root: some processes are not its own
 	hidepid int  // of those /proc tells nothing (1), or that there are none (2)
-	foreign bool // /proc is that of another pid namespace
 }
 
 // task is a process.
@@ -94,6 +93,7 @@ type task struct {
 	headless bool          // its first thread has left it, so nothing tells how the last one ended
 	traced   bool          // by a tracer, who gets to know first that it is dead
 	blurred  bool          // what it runs is not what its parent is known to run
+	home     bool          // it is in the session that its service was started in
 	secret   bool          // it runs a setuid program: what it is can't be read
 	other    bool          // it has become another user's: it can't be signalled, either
 	dead     bool
@@ -182,13 +182,16 @@ func (m *model) fork(by *task, sibling bool) *task {
 	if sibling {
 		parent = by.parent
 	}
+	if by.secret && !m.isBelow(by) {
+		return nil // nothing could tell that it is of the service
+	}
 	t := m.add(parent)
 	if t == nil {
 		return nil
 	}
 	m.enterSession(t, by.session)
 	t.program, t.env, t.of, t.unborn = by.program, by.env, by.of, true
-	t.lazy, t.heedless, t.by, t.secret, t.other = by.lazy, by.heedless, by, by.secret, by.other
+	t.lazy, t.heedless, t.by, t.home, t.secret, t.other = by.lazy, by.heedless, by, by.home, by.secret, by.other
 	t.blurred = by.blurred || sibling && parent != m.self // it is told as a child of one that may run another program
 	m.births = append(m.births, t)
 	m.note("fork", t)
@@ -241,6 +244,14 @@ func (m *model) reaperOf(t *task) *task {
 		}
 	}
 	return m.init
+}
+
+// isBelow tells whether a process descends from the supervisor.
+func (m *model) isBelow(t *task) bool {
+	for t != nil && t != m.self {
+		t = t.parent
+	}
+	return t != nil
 }
 
 // letGo is what a tracer does with a dead process: its parent is told now.

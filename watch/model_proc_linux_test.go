@@ -27,7 +27,7 @@ var errNoTask = errors.New("no such file or directory")
 func (m *model) look(pid int, deep bool) (*task, error) {
 	t := m.tasks[pid]
 	switch k := m.knobs; {
-	case t == nil || k.foreign:
+	case t == nil:
 		return nil, errNoTask
 	case t.secret && k.hidepid == 2:
 		return nil, errNoTask

@@ -109,7 +109,7 @@ func (j *startJob) fork() {
 	}
 	m.enterSession(t, t.pid)
 	t.of, t.spawning, t.env = j.of, true, j.of.environ()
-	t.lazy, t.heedless, t.reaper, t.secret, t.other = false, false, false, false, false
+	t.lazy, t.heedless, t.reaper, t.home = false, false, false, true
 	j.task, j.out.pid, j.out.pidfd = t, t.pid, m.openTask(t)
 	j.dawdle()
 }

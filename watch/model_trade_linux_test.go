@@ -42,7 +42,13 @@ func begetsSibling(plan trade) deed {
 
 func execs(file string) deed { return func(m *model, t *task) { m.exec(t, file) } }
 
-func leads(m *model, t *task) { m.enterSession(t, t.pid) }
+// leads is setsid. Of one that hides its session is all that tells whose it is.
+func leads(m *model, t *task) {
+	if !t.secret {
+		m.enterSession(t, t.pid)
+		t.home = false
+	}
+}
 
 func reaps(m *model, t *task) { t.reaper = true }
 
@@ -101,8 +107,13 @@ func (m *model) daemon() (plan trade) {
 	return plan
 }
 
-// hides is what a process does that runs a setuid program.
-func hides(m *model, t *task) { t.secret = true }
+// hides is what a process does that runs a setuid program. It is not one of which
+// only its environment tells whose it is.
+func hides(m *model, t *task) { t.secret = t.secret || t.home && m.isBelow(t) }
 
-// changesUser is what a process does that becomes another user's.
-func changesUser(m *model, t *task) { t.secret, t.other = true, true }
+// changesUser is what a process does that becomes another user's: it can't be
+// signalled, either.
+func changesUser(m *model, t *task) {
+	hides(m, t)
+	t.other = t.secret
+}

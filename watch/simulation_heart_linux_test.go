@@ -133,6 +133,15 @@ func (h *heart) isOpen(i int) bool {
 	return h.step() == TrackScan && h.s.hasForeign(h.s.units[i]) || h.step() == TrackPidfile
 }
 
+// recorded are the processes that are written down.
+func recorded(state []byte) (pids []int) {
+	rec, _ := readRecord(state, "boot")
+	for _, id := range rec.Procs {
+		pids = append(pids, id.PID)
+	}
+	return pids
+}
+
 // What passes between the heart and what starts programs.
 
 func (s *modelStarter) start(u *unit, run int) {

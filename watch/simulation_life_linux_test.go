@@ -53,7 +53,7 @@ func newLife(seed uint64, services int, secrets bool) *life {
 		faults: c.IntN(2) * c.IntN(20), loss: c.IntN(2) * c.IntN(10), deaf: c.IntN(2) * c.IntN(20),
 	}
 	if secrets && c.IntN(2) == 0 {
-		l.m.knobs.secrets, l.m.knobs.hidepid, l.m.knobs.foreign = true, c.IntN(3), c.IntN(20) == 0
+		l.m.knobs.secrets, l.m.knobs.hidepid, l.m.knobs.shared = true, c.IntN(3), false
 	}
 	tracking := l.drawStep(c)
 	for i := range n {
@@ -199,6 +199,9 @@ func (l *life) orphan() {
 	old := m.self
 	m.self, m.queue, m.term, m.chld, m.client = nil, nil, false, false, nil
 	m.exit(old, 9)
+	for _, s := range l.subjects {
+		s.forgetSecrets()
+	}
 	for _, e := range append([]errand{}, m.errands...) {
 		if !e.outlives() {
 			m.back(e)

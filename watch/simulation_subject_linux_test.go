@@ -3,6 +3,7 @@ package watch
 import (
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -210,6 +211,16 @@ func (s *subject) ended(done *service.Done) {
 	}
 	s.seen = seen{excused: true, stopped: true, over: true}
 	s.config.Resume, s.state = nil, nil
+}
+
+// forgetSecrets ends the processes that nobody would find again: only what was
+// written down tells of them.
+func (s *subject) forgetSecrets() {
+	for _, t := range s.l.m.living(s) {
+		if t.secret && !slices.Contains(recorded(s.state), t.pid) {
+			s.l.m.exit(t, 9)
+		}
+	}
 }
 
 // orphaned is called when the supervisor was killed: the next one may know less,
