@@ -13,6 +13,9 @@ import (
 // trade is what a process has still to do; one that has nothing left lives on.
 type trade []deed
 
+// then is a trade and what comes after it; several may go on from one.
+func (plan trade) then(deeds ...deed) trade { return slices.Concat(plan, deeds) }
+
 // deed is one thing that a process does. It tells whether it was the last one.
 type deed func(m *model, t *task)
 
@@ -77,17 +80,17 @@ func (m *model) program(of *subject) trade {
 		{begets(trade{leads, begets(daemon), exits(0)}), exits(0)},
 		{begets(daemon), begets(nil), exits(0)},
 		{begetsSibling(daemon), exits(0)},
-		{begets(append(trade{leads, execs("/other")}, daemon...)), exits(0)}, // auto does not follow that
+		{begets(trade{leads, execs("/other")}.then(daemon...)), exits(0)}, // auto does not follow that
 		{begets(trade{begetsSibling(daemon), begets(daemon), exits(0)}), exits(0)},
-		{begets(append(trade{reaps}, daemon...)), exits(0)},
-		{begets(append(trade{neglects}, daemon...)), exits(0)},
-		{begets(append(trade{ignoresTerm}, daemon...)), exits(0)},
+		{begets(trade{reaps}.then(daemon...)), exits(0)},
+		{begets(trade{neglects}.then(daemon...)), exits(0)},
+		{begets(trade{ignoresTerm}.then(daemon...)), exits(0)},
 		{exits(1)},
 		{exits(0)},
 		{begets(daemon), exits(1)},
 		{begets(daemon), ends(11)},
-		{begets(append(daemon, exits(1))), exits(0)},
-		{begets(append(daemon, exits(0))), exits(0)},
+		{begets(daemon.then(exits(1))), exits(0)},
+		{begets(daemon.then(exits(0))), exits(0)},
 	}
 	if !m.life.chaos {
 		shapes = shapes[:map[service.Follow]int{service.FollowOn: 6, service.FollowAuto: 5, service.FollowOff: 1}[of.config.Spec.Follow]]
