@@ -4,8 +4,9 @@ PREFIX  ?= /usr/local
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # How long make fuzz spends on each fuzz target.
 FUZZTIME ?= 60s
-# How long make soak goes on.
+# How long make soak goes on, and how many steps it makes at least.
 SOAKTIME ?= 1h
+SOAKSTEPS ?= 0
 # A Go older than go.mod asks for fetches the one it needs.
 export GOTOOLCHAIN ?= auto
 # Without urfave/cli's generator of manuals, whose tables take 0.2 MB in each supervisor.
@@ -81,8 +82,8 @@ fuzz: ## every fuzz target for FUZZTIME (default 60s); what it finds stays under
 	done
 
 .PHONY: soak
-soak: ## the simulation of watch, with new seeds, for SOAKTIME (default 1h)
-	go test -timeout 0 -count=1 -v -run '^TestSimulation$$' ./watch -soak=$(SOAKTIME)
+soak: ## the simulation of watch, with new seeds, for SOAKTIME (default 1h) and SOAKSTEPS
+	go test -timeout 0 -count=1 -v -run '^TestSimulation$$' ./watch -soak=$(SOAKTIME) -soaksteps=$(SOAKSTEPS)
 
 .PHONY: test-kernels
 test-kernels: PACKAGES += qemu-system-x86
