@@ -29,6 +29,7 @@ type loop struct {
 	fd     int
 	next   uint64
 	slots  map[uint64]*slot
+	events [crowd]unix.EpollEvent // of one turn: a place of its own would be garbage with each
 }
 
 // slot is a descriptor in the loop. Its key is never used twice, so an event
@@ -85,8 +86,7 @@ const crowd = 512
 // turn waits until something is ready, has first look first, and then calls
 // who is ready, by rank.
 func (l *loop) turn(first func()) error {
-	var events [crowd]unix.EpollEvent
-	n, err := l.kernel.epollWait(l.fd, events[:])
+	n, err := l.kernel.epollWait(l.fd, l.events[:])
 	if errors.Is(err, unix.EINTR) {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (l *loop) turn(first func()) error {
 		return os.NewSyscallError("epoll_wait", err)
 	}
 	first()
-	ready := events[:n]
+	ready := l.events[:n]
 	slices.SortStableFunc(ready, func(a, b unix.EpollEvent) int { return int(l.rankOf(a)) - int(l.rankOf(b)) })
 	for _, ev := range ready {
 		if s := l.slots[keyOf(ev)]; s != nil {
