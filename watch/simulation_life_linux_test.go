@@ -137,6 +137,9 @@ func (l *life) supervise() {
 	case upgraded:
 		l.tell("upgrade")
 		m.queue = nil
+		for range m.chance.IntN(20) { // an exec takes its time
+			m.happen()
+		}
 		l.resumeUpgraded(end.state)
 	case killed:
 		l.orphan()
