@@ -44,7 +44,7 @@ func (m *model) stamp() time.Duration {
 	return m.time
 }
 
-// bear goes on with a fork whose event is still to be told.
+// bear goes on with a fork that is still to be told.
 func (m *model) bear(t *task) {
 	if t.stamp == 0 {
 		t.stamp = m.stamp()
@@ -79,7 +79,7 @@ func (m *model) tellExit(i int) {
 	m.tell(procconn.Event{Kind: procconn.Exit, Time: m.stamp(), PID: news.pid, TGID: news.pid, ExitCode: uint32(news.status)})
 }
 
-// tellThread is the birth of a thread, whose parent is that of its process.
+// tellThread is the birth of a thread; its parent is that of its process.
 func (m *model) tellThread(t *task) {
 	parent := t.parent.pid
 	m.tell(procconn.Event{
@@ -208,7 +208,7 @@ func (c *modelConn) Close() error {
 	return nil
 }
 
-// modelSet is the kernel's set of who descends from whom.
+// modelSet is the kernel's set of our descendants.
 type modelSet struct {
 	m      *model
 	births map[int]procconn.Birth

@@ -5,10 +5,10 @@ import "time"
 // errand is something that another thread of the supervisor does, while the loop
 // goes on. What comes of it is for the thread to bring back.
 type errand interface {
-	// ready tells whether there is a next step, which goOn does.
+	// ready reports whether there is a next step, which goOn does.
 	ready() bool
 	goOn()
-	// outlives tells whether it is brought to its end when the supervisor is killed.
+	// outlives reports whether it is brought to its end when the supervisor is killed.
 	outlives() bool
 	// due is until when it takes its time, 0 for none.
 	due() time.Duration
@@ -27,7 +27,7 @@ func (m *model) back(e errand) {
 	}
 }
 
-// isDue tells whether an errand's time is over. In calm, and when the loop is gone,
+// isDue reports whether an errand's time is over. In calm, and when the loop is gone,
 // nothing takes long.
 func (m *model) isDue(at time.Duration) bool {
 	return at <= m.time || !m.life.chaos || m.self == nil

@@ -232,7 +232,7 @@ func (m *model) openPidfd(pid int) (int, error) {
 	return m.openTask(t), nil
 }
 
-// process is whom a pidfd was opened for.
+// process returns the process that a pidfd was opened for.
 func (m *model) process(fd int) *task {
 	p, ok := m.file(fd).(*pidfd)
 	if !ok {

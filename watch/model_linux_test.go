@@ -35,14 +35,14 @@ type model struct {
 
 	files   []file // the supervisor's descriptors; none is used twice
 	epoll   *epollSet
-	queue   *modelConn // the connector, while somebody listens
+	queue   *modelConn // the connector, while the supervisor listens
 	chld    bool       // SIGCHLD is pending
 	term    bool       // TERM is
 	errands []errand   // of the supervisor's other threads
 	timers  *modelTimers
 	client  *modelClient
 
-	births []*task // who is born, and not told of yet: they don't run before
+	births []*task // processes whose birth is not told yet: they don't run before
 	exits  []exitNews
 	todo   []duty // room for work
 	busy   int    // system calls since the clock was last moved on
@@ -56,7 +56,7 @@ type knobs struct {
 	pids     int // in all
 	queue    int // events that the connector can hold
 	setSize  int
-	shared   bool // the supervisor has children of somebody else's
+	shared   bool // the supervisor has children that are of no service
 	noDial   bool // no connector at all
 	noBPF    bool
 	noFilter bool
@@ -78,12 +78,12 @@ type task struct {
 	inode    uint64
 	start    time.Duration
 	parent   *task
-	by       *task // who has forked it
+	by       *task // the process that has forked it
 	children []*task
 	session  int
 	program  service.Program
 	env      string
-	of       *subject      // the service that it is of, by who has begotten it; nil for a stranger
+	of       *subject      // the service that it is of, by the process that has begotten it; nil for a stranger
 	unborn   bool          // its birth is not told of, so it does not run yet
 	stamp    time.Duration // the time of that event, when it has one
 	spawning bool          // it has not exec'ed yet
@@ -91,7 +91,7 @@ type task struct {
 	lazy     bool          // it never reaps
 	heedless bool          // it ignores TERM
 	headless bool          // its first thread has left it, so nothing tells how the last one ended
-	traced   bool          // by a tracer, who gets to know first that it is dead
+	traced   bool          // by a tracer, which gets to know first that it is dead
 	blurred  bool          // what it runs is not what its parent is known to run
 	home     bool          // it is in the session that its service was started in
 	secret   bool          // it runs a setuid program: what it is can't be read
@@ -116,10 +116,10 @@ func newModel(seed uint64, l *life) *model {
 	return m
 }
 
-// one tells whether something happens that does so once in n times.
+// one reports whether something happens that does so once in n times.
 func (m *model) one(in int) bool { return in > 0 && m.chance.IntN(in) == 0 }
 
-// fails tells whether something goes wrong this time.
+// fails reports whether something goes wrong this time.
 func (m *model) fails() bool {
 	return m.life.chaos && m.life.runs && m.chance.IntN(1000) < m.knobs.faults
 }
@@ -144,7 +144,7 @@ func (m *model) add(parent *task) *task {
 }
 
 // freePid goes round, as the kernel does; now and then all others have had
-// their turn since somebody was reaped.
+// their turn since a process was reaped.
 func (m *model) freePid() int {
 	if m.freed != 0 && m.isFree(m.freed) && m.one(4) {
 		return m.freed
@@ -164,8 +164,7 @@ func (m *model) freePid() int {
 	return 0
 }
 
-// isFree tells whether a pid is nobody's, nor that of a session in which
-// somebody is.
+// isFree reports whether a pid is that of no process, nor of a session that has one.
 func (m *model) isFree(pid int) bool { return m.tasks[pid] == nil && m.sessions[pid] == 0 }
 
 // enterSession puts a process into a session.
@@ -204,7 +203,7 @@ func (m *model) exit(t *task, status unix.WaitStatus) {
 	if t.dead {
 		return
 	}
-	for _, child := range slices.Clone(m.births) { // a fork is a system call: nobody ends within it
+	for _, child := range slices.Clone(m.births) { // a fork is a system call: no process ends within it
 		if child.by == t || child.parent == t && m.reaperOf(t) == m.init { // nor, of adopted ones, to init by CLONE_PARENT: see begetsSibling
 			m.tellBirth(child)
 		}
@@ -228,7 +227,7 @@ func (m *model) exit(t *task, status unix.WaitStatus) {
 		m.exits = append(m.exits, exitNews{t.pid, status})
 	}
 	switch {
-	case t.traced: // nobody else is told for now
+	case t.traced: // no other is told for now
 	case t.parent == m.self:
 		m.chld = true
 	case t.parent.lazy && m.one(2): // or rather it ignores SIGCHLD
@@ -236,7 +235,7 @@ func (m *model) exit(t *task, status unix.WaitStatus) {
 	}
 }
 
-// reaperOf is who gets the children of a process.
+// reaperOf returns the process that gets the children of another.
 func (m *model) reaperOf(t *task) *task {
 	for p := t.parent; p != nil; p = p.parent {
 		if p.reaper && !p.dead {
@@ -246,7 +245,7 @@ func (m *model) reaperOf(t *task) *task {
 	return m.init
 }
 
-// isBelow tells whether a process descends from the supervisor.
+// isBelow reports whether a process descends from the supervisor.
 func (m *model) isBelow(t *task) bool {
 	for t != nil && t != m.self {
 		t = t.parent
@@ -281,7 +280,7 @@ func (m *model) exec(t *task, file string) {
 	m.tellExec(t)
 }
 
-// blur is for those whom a process has forked before it execs: when their birth
+// blur is for the children that a process has forked before it execs: when their birth
 // is told, that may be known already.
 func (m *model) blur(by *task) {
 	for _, pid := range m.pids {

@@ -55,7 +55,7 @@ func (m *model) statOf(pid int) (procStat, error) {
 	return stat, nil
 }
 
-// childrenOf may miss somebody whose elder sibling ends while it is read.
+// childrenOf may miss a child when an elder sibling of it ends while it is read.
 func (m *model) childrenOf(pid int) (pids []int) {
 	m.enter("children", pid)
 	t, err := m.look(pid, false)

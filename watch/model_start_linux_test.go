@@ -40,7 +40,7 @@ func (s *modelStarter) wake() { s.woken = true }
 
 func (s *modelStarter) clear() { s.woken = false }
 
-// begin begins a start of a service; out says for whom it is.
+// begin begins a start of a service; out says what it is for.
 func (s *modelStarter) begin(i int, out spawned) {
 	m := s.m
 	m.enter("start", i)
@@ -126,7 +126,7 @@ func (j *startJob) end() {
 	j.s.m.back(j)
 }
 
-// ready tells whether there is a next step: the new process does not run
+// ready reports whether there is a next step: the new process does not run
 // before its birth is told.
 func (j *startJob) ready() bool {
 	return (j.task == nil || !j.task.unborn) && j.s.m.isDue(j.until)

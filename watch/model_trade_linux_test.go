@@ -16,7 +16,7 @@ type trade []deed
 // then is a trade and what comes after it; several may go on from one.
 func (plan trade) then(deeds ...deed) trade { return slices.Concat(plan, deeds) }
 
-// deed is one thing that a process does. It tells whether it was the last one.
+// deed is one thing that a process does. It reports whether it was the last one.
 type deed func(m *model, t *task)
 
 func ends(status unix.WaitStatus) deed {
@@ -34,7 +34,7 @@ func begets(plan trade) deed {
 }
 
 // begetsSibling is CLONE_PARENT. A process that was adopted makes a child of
-// init by that, which is found only when nobody else is left.
+// init by that, which is found only when no other process is left.
 func begetsSibling(plan trade) deed {
 	return func(m *model, t *task) {
 		if child := m.fork(t, t.parent != m.init); child != nil {
@@ -45,7 +45,7 @@ func begetsSibling(plan trade) deed {
 
 func execs(file string) deed { return func(m *model, t *task) { m.exec(t, file) } }
 
-// leads is setsid. Of one that hides its session is all that tells whose it is.
+// leads is setsid. Of one that hides its session is all that tells its service.
 func leads(m *model, t *task) {
 	if !t.secret {
 		m.enterSession(t, t.pid)
@@ -59,7 +59,7 @@ func isTraced(m *model, t *task) { t.traced = true }
 
 func makesThread(m *model, t *task) { m.tellThread(t) }
 
-// losesHead is what a process does whose first thread ends before the others.
+// losesHead is what a process does that loses its first thread before the others.
 func losesHead(m *model, t *task) {
 	if !t.headless {
 		t.headless = true
@@ -111,7 +111,7 @@ func (m *model) daemon() (plan trade) {
 }
 
 // hides is what a process does that runs a setuid program. It is not one of which
-// only its environment tells whose it is.
+// only its environment tells the service.
 func hides(m *model, t *task) { t.secret = t.secret || t.home && m.isBelow(t) }
 
 // changesUser is what a process does that becomes another user's: it can't be

@@ -113,7 +113,7 @@ func (m *model) accident() {
 	}
 }
 
-// setClock is somebody who sets the wall clock, or a suspension of the machine.
+// setClock sets the wall clock, or suspends the machine.
 func (m *model) setClock() {
 	if m.one(2) {
 		m.wall = m.wall.Add(time.Duration(m.chance.IntN(7200)-3600) * time.Second)
@@ -130,7 +130,7 @@ func (m *model) share() {
 	}
 }
 
-// stranger has somebody else's process come or go.
+// stranger has a process that is of no service come or go.
 func (m *model) stranger() {
 	var others []*task
 	for _, pid := range m.pids {

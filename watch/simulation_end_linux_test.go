@@ -36,7 +36,7 @@ type trial struct {
 	ends func(*service.Done) bool
 }
 
-// slack is by how much things may be late when all is calm: who is not our child
+// slack is by how much things may be late when all is calm: a process that is not our child
 // takes a tenth of a second to bury, and one is asked to end after the other.
 const slack = time.Second
 
@@ -116,7 +116,7 @@ func (l *life) resting(at time.Time, more bool) bool {
 		e.rests++
 		return false
 	}
-	if !e.asked { // a scan finds who is there when something wakes the loop
+	if !e.asked { // a scan finds what is there when something wakes the loop
 		e.asked = true
 		l.m.client.ask = l.subjects[0].status
 		return true
@@ -179,7 +179,7 @@ func (s *subject) goesOn() {
 	}
 }
 
-// roots are the processes whose crash is the service's, or the others.
+// roots are the processes that stand for the service, or the others.
 func (s *subject) roots(vital bool) (ts []*task) {
 	for _, p := range s.l.heart.procs(s.i) {
 		if t := s.l.m.tasks[p.PID]; t != nil && (p.Role == service.Main || p.Role == service.Root) == vital {
@@ -204,7 +204,7 @@ func (s *subject) comesBack() {
 	}
 }
 
-// killOther has somebody end badly who is none of the service's roots.
+// killOther has a process end badly that is none of the service's roots.
 func (s *subject) killOther() {
 	if ts := s.roots(false); len(ts) > 0 {
 		s.l.m.exit(ts[s.l.m.chance.IntN(len(ts))], 9)
@@ -217,7 +217,7 @@ func (s *subject) endMain() {
 	s.l.m.exit(s.l.m.tasks[s.l.end.gists[s.i].Main], 0)
 }
 
-// wasSucceeded is for a normal end of main that is not the service's: somebody
+// wasSucceeded is for a normal end of main that is not the service's: another process
 // was there to go on.
 func (s *subject) wasSucceeded() {
 	if s.seen.starts != s.l.end.starts[s.i] || s.l.end.alone {
@@ -240,7 +240,7 @@ func (s *subject) checkEnd(done *service.Done) {
 	}
 }
 
-// checkKill is for a KILL: who was asked to end has his time.
+// checkKill is for a KILL: a process that was asked to end has its time.
 func (s *subject) checkKill() {
 	l, e := s.l, &s.l.end
 	if !l.chaos && e.trial.name != "" && l.m.time < e.tried+s.patience() {

@@ -9,8 +9,8 @@ import (
 	"respawner/watch/service"
 )
 
-// What a life knows of the inside of a supervisor. All of it is here: who makes
-// the heart anew has this file to write anew, and no other of the simulation.
+// What a life knows of the inside of a supervisor. All of it is here: for another
+// heart this file is to be written anew, and no other of the simulation.
 
 // What the heart is able to do by now.
 const (
@@ -23,7 +23,7 @@ const (
 // the configs.
 type heart struct{ s *Supervisor }
 
-// newHeart makes a supervisor that answers a client, whose descriptor is fd.
+// newHeart makes a supervisor that answers a client, by the descriptor fd.
 func newHeart(k kernel, configs []Config, client *modelClient, fd int) (*heart, error) {
 	s, err := newSupervisor(k, configs...)
 	if err != nil {
@@ -31,7 +31,7 @@ func newHeart(k kernel, configs []Config, client *modelClient, fd int) (*heart, 
 	}
 	h := &heart{s}
 	for _, u := range s.units {
-		u.server = &server{s: s, u: u, fd: -1} // it has nobody but the model's client
+		u.server = &server{s: s, u: u, fd: -1} // the model's client is all it has
 	}
 	_, err = s.loop.add(rankControl, fd, unix.EPOLLIN, func(uint32) { client.answer(h) })
 	return h, err
@@ -127,8 +127,8 @@ func (h *heart) step() Tracking { return h.s.ladder.step }
 
 func (h *heart) firstStep() Tracking { return h.s.ladder.first }
 
-// isOpen tells whether a process of a service may be unknown though no event was lost:
-// by a scan one that does not descend from us, on the last step anybody.
+// isOpen reports whether a process of a service may be unknown though no event was lost:
+// by a scan one that does not descend from us, on the last step any.
 func (h *heart) isOpen(i int) bool {
 	return h.step() == TrackScan && h.s.hasForeign(h.s.units[i]) || h.step() == TrackPidfile
 }

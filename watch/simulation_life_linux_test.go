@@ -167,7 +167,7 @@ func (l *life) run() (end any) {
 			panic(r)
 		}
 	}()
-	l.runs, l.mayDie = false, true
+	l.heart, l.runs, l.mayDie = nil, false, true
 	client := &modelClient{}
 	fd := l.m.open(client)
 	var configs []Config
@@ -193,12 +193,12 @@ func (l *life) run() (end any) {
 	return nil
 }
 
-// orphan is what becomes of services whose supervisor was killed: a while later
+// orphan is what becomes of services when their supervisor was killed: a while later
 // there is another one, with whatever clock.
 func (l *life) orphan() {
 	m := l.m
 	l.tell("the supervisor is killed")
-	l.mayDie = false
+	l.heart, l.mayDie = nil, false
 	old := m.self
 	m.self, m.queue, m.term, m.chld, m.client = nil, nil, false, false, nil
 	m.exit(old, 9)
@@ -227,7 +227,7 @@ func (l *life) stepped() {
 	if l.heart != nil {
 		l.by[l.heart.step()]++
 	} else {
-		l.by[TrackBest]++ // nobody looks yet
+		l.by[TrackBest]++ // there is no supervisor
 	}
 	if l.steps++; l.chaos && l.steps > l.until {
 		l.chaos, l.mayDie = false, false

@@ -165,7 +165,7 @@ func (ls *lives) steps() (n int) {
 
 // tell says how far it has come.
 func (ls *lives) tell() {
-	text := ""
+	text := fmt.Sprintf(", without a supervisor %d", ls.by[TrackBest])
 	for step := TrackKernelSet; step <= TrackPidfile; step++ {
 		text += fmt.Sprintf(", %v %d", step, ls.by[step])
 	}

@@ -50,9 +50,9 @@ func (s *subject) atRest() int {
 }
 
 // followed are the processes of a service that must be followed. A birth of which the
-// kernel has lost all trace is noticed only when somebody has died; so is, by a
-// scan, an orphan that did not come to us, and who is below a process of which
-// /proc tells nothing; and on the last step everybody.
+// kernel has lost all trace is noticed only when a process has died; so is, by a
+// scan, an orphan that did not come to us, and what is below a process of which
+// /proc tells nothing; and on the last step all of them.
 func (s *subject) followed() []*task {
 	h, k := s.l.heart, &s.l.m.knobs
 	living := s.l.m.living(s)

@@ -45,7 +45,7 @@ func (l *life) turned() {
 	}
 }
 
-// isDead tells whether a process is, of whom the supervisor has a pidfd or a pid.
+// isDead reports whether a process is, by the pidfd or the pid that the supervisor has.
 func (l *life) isDead(c corpse) bool {
 	if c.pidfd >= 0 {
 		return l.m.process(c.pidfd).dead

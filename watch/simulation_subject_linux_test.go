@@ -25,7 +25,7 @@ type subject struct {
 
 type seen struct {
 	starts  int           // that the supervisor has asked for
-	row     int           // of those, restarts since somebody last asked for one
+	row     int           // of those, restarts since a client last asked for one
 	excused bool          // another start is no surprise
 	hurried bool          // nor is it that it comes too soon
 	deaths  int           // of processes since the last start, or its failure
@@ -99,13 +99,13 @@ func (l *life) termHeard() {
 	}
 }
 
-// isWanted tells whether the service is not being ended.
+// isWanted reports whether the service is not being ended.
 func (s *subject) isWanted() bool {
 	state := s.l.heart.state(s.i)
 	return state == service.Starting || state == service.Running || state == service.Backoff
 }
 
-// isBeingEnded tells whether its processes are.
+// isBeingEnded reports whether its processes are.
 func (s *subject) isBeingEnded() bool {
 	state := s.l.heart.state(s.i)
 	return state == service.Stopping || state == service.Backoff
@@ -125,7 +125,7 @@ func (s *subject) starting() {
 	case e.excused || e.starts == 0:
 		e.row = 0
 	case e.deaths == 0:
-		l.violated("a restart of %v, though nobody has died", s)
+		l.violated("a restart of %v, though no process has died", s)
 	case after < spec.RespawnDelay && !e.hurried:
 		l.violated("a restart of %v %v after the first death; the delay is %v", s, after, spec.RespawnDelay)
 	case !l.chaos && l.end.tried > 0 && l.m.time > l.end.tried+max(spec.RespawnDelay, s.patience())+slack:
@@ -190,7 +190,7 @@ func (s *subject) checkOutcome() {
 	}
 }
 
-// ended is called when it has ended: there must be a reason, and nobody left.
+// ended is called when it has ended: there must be a reason, and no process left.
 func (s *subject) ended(done *service.Done) {
 	l, e := s.l, &s.seen
 	if left := l.m.living(s); len(left) > 0 {
@@ -213,7 +213,7 @@ func (s *subject) ended(done *service.Done) {
 	s.config.Resume, s.state = nil, nil
 }
 
-// forgetSecrets ends the processes that nobody would find again: only what was
+// forgetSecrets ends the processes that could not be found again: only what was
 // written down tells of them.
 func (s *subject) forgetSecrets() {
 	for _, t := range s.l.m.living(s) {
