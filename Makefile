@@ -4,8 +4,9 @@ PREFIX  ?= /usr/local
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # How long make fuzz spends on each fuzz target.
 FUZZTIME ?= 60s
-# How long make soak goes on.
+# How long make soak goes on, and how many steps it makes at least.
 SOAKTIME ?= 1h
+SOAKSTEPS ?= 0
 # A Go older than go.mod asks for fetches the one it needs.
 export GOTOOLCHAIN ?= auto
 # Without urfave/cli's generator of manuals, whose tables take 0.2 MB in each supervisor.
@@ -49,12 +50,12 @@ bench: build deps ## what following costs, into docs/BENCHMARKS.md (root; some m
 	go run ./test/bench -respawner build/respawner -o docs/BENCHMARKS.md
 
 # The pure code, which touches no kernel, is what docs/DESIGN.md says: watch/service,
-# and of the other packages but cmd the files whose name doesn't end in _linux.go.
+# watch/settle, and of the other packages but cmd the files whose name doesn't end in _linux.go.
 # In watch and watch/control the tests of such files do without a kernel, too.
 .PHONY: cover
 cover: ## fails where tests run less than 95 % of the pure code of a package (see docs/DESIGN.md)
 	@mkdir -p build
-	@set -e; for dir in procconn timer watch watch/control watch/service; do \
+	@set -e; for dir in procconn timer watch watch/control watch/service watch/settle; do \
 		tests=$$(ls $$dir/*_test.go | case $$dir in watch|watch/control) grep -v _linux_test;; *) cat;; esac | \
 			xargs sed -n 's/^func \(\(Test\|Fuzz\)[A-Za-z0-9_]*\)(.*/\1/p' | paste -sd '|'); \
 		go test -timeout 5m -count=1 -run "^($$tests)\$$" -coverprofile=build/cover.out ./$$dir; \
@@ -65,8 +66,9 @@ cover: ## fails where tests run less than 95 % of the pure code of a package (se
 	done
 
 .PHONY: mutate
-mutate: ## changes watch/service in one place after another: which of that do its tests not notice? (many minutes)
+mutate: ## changes watch/service in one place after another, and watch/settle as is listed: which of that do their tests not notice? (many minutes)
 	go run ./test/mutate
+	go run ./test/mutate -list test/mutate/settle.txt -explained test/mutate/settle-explained.txt watch/settle
 
 # Before Go 1.27 a target may fail with "context deadline exceeded" when its time
 # is over, and nothing found (golang/go#75804).
@@ -81,8 +83,8 @@ fuzz: ## every fuzz target for FUZZTIME (default 60s); what it finds stays under
 	done
 
 .PHONY: soak
-soak: ## the simulation of watch, with new seeds, for SOAKTIME (default 1h)
-	go test -timeout 0 -count=1 -v -run '^TestSimulation$$' ./watch -soak=$(SOAKTIME)
+soak: ## the simulation of watch, with new seeds, for SOAKTIME (default 1h) and SOAKSTEPS
+	go test -timeout 0 -count=1 -v -run '^TestSimulation$$' ./watch -soak=$(SOAKTIME) -soaksteps=$(SOAKSTEPS)
 
 .PHONY: test-kernels
 test-kernels: PACKAGES += qemu-system-x86

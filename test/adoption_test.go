@@ -260,7 +260,7 @@ func TestAdoptionWithBadState(t *testing.T) {
 		"garbled":        func(string, int) string { return "\x00\xff{{{" },
 		"half":           func(s string, _ int) string { return s[:len(s)/2] },
 		"empty":          func(string, int) string { return "" },
-		"other version":  func(s string, _ int) string { return strings.Replace(s, `"v":1`, `"v":77`, 1) },
+		"other version":  func(s string, _ int) string { return strings.Replace(s, `"v":2`, `"v":77`, 1) },
 		"a recycled pid": stranger,
 		"no sense": func(s string, pid int) string {
 			return strings.Replace(s, fmt.Sprintf(`"main":%d`, pid), `"main":1`, 1)

@@ -42,6 +42,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	beHelper()
 	os.Exit(run(m))
 }
 

@@ -14,9 +14,11 @@ func TestImports(t *testing.T) {
 		"respawner/procconn":      {},
 		"respawner/timer":         {},
 		"respawner/watch/control": {},
+		"respawner/watch/spawn":   {},
 		"respawner/watch/service": {mustNot: []string{"net", "golang.org/x/sys/unix"}},
-		"respawner/watch":         {may: []string{"procconn", "timer", "watch/control", "watch/service"}},
-		"respawner/cmd/respawner": {may: []string{"procconn", "timer", "watch", "watch/control", "watch/service"}},
+		"respawner/watch/settle":  {may: []string{"watch/service"}, mustNot: []string{"net", "golang.org/x/sys/unix"}},
+		"respawner/watch":         {may: []string{"procconn", "timer", "watch/control", "watch/service", "watch/settle", "watch/spawn"}},
+		"respawner/cmd/respawner": {may: []string{"procconn", "timer", "watch", "watch/control", "watch/service", "watch/settle", "watch/spawn"}},
 	} {
 		for _, dep := range deps(t, pkg) {
 			ours, isOurs := strings.CutPrefix(dep, "respawner/")

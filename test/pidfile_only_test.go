@@ -136,7 +136,7 @@ func TestPidfileOfStrangers(t *testing.T) {
 			}()
 			r := e.tell("start", "-t", "0.2", "--pidfile="+e.pidfile)
 			<-done
-			if r.code != 0 || !strings.Contains(e.log.text(), test.says) {
+			if r.code != 1 || !strings.Contains(e.log.text(), test.says) {
 				t.Errorf("start: %v; log:\n%s", r, e.log.text())
 			}
 			e.mustNotRun("stopped") // the program left nobody that could be trusted

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"syscall"
 
-	"respawner/watch/control"
 	"respawner/watch/service"
 )
 
@@ -29,8 +28,8 @@ type Config struct {
 	ControlGroup int
 
 	// History is where events are written down, nil for nowhere; the
-	// supervisor closes it.
-	History *control.History
+	// supervisor closes it. It may block.
+	History HistoryFile
 
 	// ReloadSignal is what asks the main process to read its configuration anew.
 	ReloadSignal syscall.Signal
@@ -40,7 +39,7 @@ type Config struct {
 	ID string
 
 	// State is where is written down what a later supervisor must know, nil
-	// for nowhere.
+	// for nowhere. It may block.
 	State StateFile
 
 	// Resume, if not nil, says that an earlier supervisor of the service was
@@ -77,6 +76,13 @@ type Config struct {
 
 // StateFile keeps what a supervisor writes down, whole or not at all.
 type StateFile interface{ WriteState(state []byte) error }
+
+// HistoryFile keeps what has come about; a [respawner/watch/control.History] does.
+type HistoryFile interface {
+	Last() int64
+	Append(lines []byte) error
+	Close() error
+}
 
 // Resume is how to go on with the service of a supervisor that was killed.
 type Resume struct {

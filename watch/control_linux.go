@@ -27,7 +27,7 @@ var idlePatience = time.Second
 
 // server is the room of a service's control socket.
 type server struct {
-	s     *Supervisor
+	s     *Host
 	u     *unit
 	fd    int
 	slot  *slot
@@ -47,7 +47,7 @@ type peer struct {
 	waits  wait // for what
 }
 
-func (u *unit) makeServer(s *Supervisor) func() error {
+func (u *unit) makeServer(s *Host) func() error {
 	return func() (err error) {
 		if u.config.Control < 0 {
 			return nil
@@ -76,7 +76,7 @@ func (v *server) accept() {
 	}
 }
 
-// hasRoom tells whether one more can be served. If need be somebody goes who
+// hasRoom reports whether one more can be served. If need be somebody goes who
 // has asked for nothing for a while, else there is a pause until one has.
 func (v *server) hasRoom() bool {
 	if len(v.peers) < maxPeers {
@@ -119,7 +119,7 @@ func (v *server) welcome(fd int) {
 	v.touch(p)
 }
 
-// mayAsk tells whether who is at the other end is root, our own user, or of
+// mayAsk reports whether who is at the other end is root, our own user, or of
 // the group that was named, by the kernel's word (unix(7), SO_PEERCRED).
 func (v *server) mayAsk(fd int) bool {
 	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)

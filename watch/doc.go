@@ -4,50 +4,67 @@
 //
 // # The flow of a turn
 //
-// epoll_wait tells which descriptors are ready. Before any of them is served,
-// the loop catches up with all births (connector_linux.go). Then the rooms are
-// served by rank: outcomes of starts, deaths (pidfds), deadlines (timerfd),
-// signals (signalfd), the pidfile (inotify), clients (control socket). Each
-// turns what it reads into events; tell gives them to the service's Machine
-// and does the effects that it answers. What comes of an effect is an event of
-// a later turn.
+// epoll_wait tells which descriptors are ready. The rooms hand over facts to the
+// table of processes (watch/settle): which pidfds are readable, which births are
+// queued, how starts came out, what a look at /proc has found. Then the table asks
+// questions, and the host answers each with more facts, until there is none left.
+// What has certainly happened is told to the Machine of each service, in one
+// order; tell does the effects that it answers, and signals are sent after that.
+// The other rooms follow by rank: deadlines (timerfd), signals (signalfd), the
+// pidfile (inotify), clients (control socket). What comes of an effect is a fact
+// of a later turn:
+//
+//	ready -> facts -> settle.Table -> questions -> facts ... -> events
+//	events -> service.Machine -> effects
 //
 // # The rooms
 //
-// Each mechanism of the kernel is touched in one file only:
+// Each mechanism of the kernel is touched in one file only. These are all files:
 //
-//	loop_linux.go          epoll
-//	ladder_linux.go        which way births are known, and what if it fails
-//	connector_linux.go     births by the proc connector
-//	kernelset_linux.go     births by the set that the kernel keeps
-//	socketfilter_linux.go  births by a filter for those that are known
-//	scan_linux.go          births by the children files, where the connector fails
-//	owner_linux.go         whose a child is that nobody told of
-//	early_linux.go         births during a start, before its pid is known
+//	config.go              what a caller asks for
+//	host_linux.go          the host, and its turn
+//	make_linux.go          how the host is made, and closed
+//	facts_linux.go         facts for the table, and answers to it
+//	hear_linux.go          what the table tells
+//	unit_linux.go          a service: its effects, its signals, its starts
 //	kernel_linux.go        all that is asked of the kernel
-//	process_linux.go       the live processes, each with its pidfd
-//	death_linux.go         who has died, and when that is acted on
+//	probe_linux.go         which system calls there must be
+//	loop_linux.go          epoll
+//	tracking.go            the names of the ladder's steps
+//	ladder_linux.go        which way births are known, and what if it fails
+//	link_linux.go          the proc connector, in the loop
+//	steps_linux.go         births by a filter, by all events, by the children files
+//	kernelset_linux.go     births by the set that the kernel keeps
+//	owner_linux.go         of which service a child is that was not told of
 //	pidfd_linux.go         pidfd_open, pidfd_send_signal, waitid
-//	spawn_linux.go         fork and exec, on a clean thread
-//	signals_linux.go       signalfd
-//	subreaper_linux.go     PR_SET_CHILD_SUBREAPER
-//	wake_linux.go          eventfd
+//	procfs_linux.go        /proc; procfs.go reads its lines
+//	memory_linux.go        what is in the memory of processes
+//	recall_linux.go        reading it off the loop
+//	errands_linux.go       what may block: on other threads, with a patience
 //	threads_linux.go       the threads that Go's runtime will need
-//	pidfile_linux.go       the daemon's pidfile, by inotify
+//	spawn_linux.go         starting programs, by package spawn
+//	wake_linux.go          eventfd
+//	signals_linux.go       signalfd
+//	sigchld_linux.go       how CHLD gets there without Go's runtime, with
+//	                       sigchld_linux_amd64.s and sigchld_linux_arm64.s;
+//	                       sigchld_other_linux.go is for other processors
+//	subreaper_linux.go     PR_SET_CHILD_SUBREAPER
+//	pidfile_linux.go       the daemon's pidfile, by inotify; pidfile.go reads it
 //	named_linux.go         what it names, and whether that may be believed
-//	trust_linux.go         who can have written a file
-//	output_linux.go        what the programs write: a FIFO, lines, a sink
+//	trust_linux.go         which users can have written a file
+//	output_linux.go        what the programs write: a FIFO; output.go cuts it into lines
 //	report_linux.go        how a start came out, with the program's last lines
 //	control_linux.go       the control socket and its clients
 //	requests_linux.go      what they ask for, and wait for
-//	journal_linux.go       what comes about, for those who follow or look back
+//	status_linux.go        what they are told of a service
+//	stuck_linux.go         why a process is still there that was killed
+//	journal_linux.go       what comes about, for those that follow or look back
 //	record_linux.go        what is written down for a later supervisor
 //	adopt_linux.go         going on with the service of one that was killed
 //	upgrade_linux.go       going on as another binary, in the same process
-//	procfs_linux.go        /proc
 //
 // One goroutine, locked to its thread, owns all state, so there is no lock.
-// The only others are the spawner's, which hands outcomes over a channel, the
-// one that sends signals on to the loop's thread, and for each service one that
-// reads its output, since a log's disk may be slow.
+// The others do what may block: errands, readers of the memory of processes, what
+// is removed before a start, and for each service one that reads its output. One
+// more sends signals on to the loop's thread.
 package watch

@@ -36,6 +36,9 @@ type plan struct {
 	SetSize    int // of the kernel's set, 0: as always
 
 	IdlePatience time.Duration // 0: as always
+
+	Hang    string // a FIFO: the state file and the history hang until it is opened to write
+	Forever bool   // it is never: what is left open is not looked for
 }
 
 // outcome is what a supervisor process says in the end.
@@ -81,10 +84,16 @@ func supervise(p plan) {
 			Log:     slog.New(slog.NewTextHandler(log, nil)),
 			ID:      claims[i].ID(), State: claims[i], History: must(claims[i].History()),
 		})
+		if p.Hang != "" {
+			configs[i].State, configs[i].History = hungState{configs[i].State, p.Hang}, hungHistory{configs[i].History, p.Hang}
+		}
 	}
 	configs[0].Report = func(r Report) { _ = out.Encode(r) }
 	results, err := superviseAll(configs...)
-	end := outcome{Result: results[0], Leaked: before.leaked()}
+	end := outcome{Result: results[0]}
+	if !p.Forever {
+		end.Leaked = before.leaked()
+	}
 	if err != nil {
 		end.Err = err.Error()
 	}

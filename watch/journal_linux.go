@@ -1,6 +1,8 @@
 package watch
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"respawner/watch/control"
@@ -10,21 +12,22 @@ import (
 // journal is the room of what comes about in a service: those who follow are
 // told at once; what is worth it is written down at the end of the turn.
 type journal struct {
-	file   *control.History // nil: nobody looks back
+	file   HistoryFile // nil: it is not written down
+	lane   lane
 	seq    int64
 	lines  []byte // to be written
 	failed bool   // they could not be, the last time
 }
 
-func newJournal(h *control.History) journal {
-	j := journal{file: h}
+func newJournal(h HistoryFile, disks *crew) journal {
+	j := journal{file: h, lane: lane{crew: disks}}
 	if h != nil {
 		j.seq = h.Last()
 	}
 	return j
 }
 
-// heeds tells whether anybody wants to know: births by the thousand are not to
+// heeds reports whether anybody wants to know: births by the thousand are not to
 // cost what nobody asked for.
 func (u *unit) heeds(what service.What) bool {
 	return u.server.follows() || u.journal.file != nil && what != service.NoteForked && what != service.NoteExeced
@@ -44,25 +47,25 @@ func exitOfNote(n service.Note) *control.Exit {
 }
 
 // note tells of an event.
-func (s *Supervisor) note(u *unit, ev control.Event) {
+func (s *Host) note(u *unit, ev control.Event) {
 	u.journal.seq++
 	ev.Seq, ev.Time = u.journal.seq, time.Now().Round(time.Millisecond)
 	if u.server != nil {
 		u.server.publish(ev)
 	}
-	if u.journal.file != nil && matters(ev) {
+	if u.journal.file != nil && matters(ev) && len(u.journal.lines) < maxUnwritten {
 		u.journal.lines = append(u.journal.lines, control.Line(ev)...)
 	}
 }
 
 // noteAll tells of an event that concerns all services.
-func (s *Supervisor) noteAll(what, text string) {
+func (s *Host) noteAll(what, text string) {
 	for _, u := range s.units {
 		s.note(u, control.Event{What: what, Text: text})
 	}
 }
 
-// matters tells whether an event is written down: of the coming and going of
+// matters reports whether an event is written down: of the coming and going of
 // ordinary processes only the violent deaths are.
 func matters(ev control.Event) bool {
 	switch service.What(ev.What) {
@@ -74,24 +77,37 @@ func matters(ev control.Event) bool {
 	return true
 }
 
-// write writes down what a turn has brought. What can't be written is lost, and
-// told of once: a disk that is full may have place again.
-func (j *journal) write() error {
-	if len(j.lines) == 0 {
-		return nil
+// filePatience is how long a file may take before that is told.
+const filePatience = 2 * time.Second
+
+// errHangs is what became of an errand that is late.
+var errHangs = errors.New("the disk does not answer")
+
+// maxUnwritten bounds what waits for a disk that does not answer, in bytes; what
+// comes after it is lost.
+const maxUnwritten = 64 << 10
+
+// writeJournal hands over what is to be written down, unless something is still
+// being written: then the turn in which that has come back does it.
+func (s *Host) writeJournal(u *unit) {
+	j := &u.journal
+	if len(j.lines) == 0 || j.lane.busy() {
+		return
 	}
-	err := j.file.Append(j.lines)
+	file, lines := j.file, j.lines
 	j.lines = nil
-	if again := j.failed && err != nil; again {
-		return nil
-	}
-	j.failed = err != nil
-	return err
+	s.errands.run(&j.lane, filePatience, func() func() {
+		err := file.Append(lines)
+		return func() { s.check(j.written(err)) }
+	}, func() { s.check(j.written(fmt.Errorf("history of %s: %w", u.name, errHangs))) })
 }
 
-func (j *journal) close() error {
-	if j.file == nil {
+// written returns what is to be told of an outcome: the first error. What can't
+// be written is lost, but a disk that is full may have place again.
+func (j *journal) written(err error) error {
+	again := j.failed && err != nil
+	if j.failed = err != nil; again {
 		return nil
 	}
-	return j.file.Close()
+	return err
 }

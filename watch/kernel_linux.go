@@ -23,6 +23,7 @@ type kernel interface {
 	newTimers() (timers, error)
 	newSignals() (signalSource, error)
 	newStarter(units int) (starter, error)
+	newCarrier() (carrier, error)
 	dial() (connector, error)
 
 	now() time.Time
@@ -47,7 +48,7 @@ type processes interface {
 	sendSignal(pidfd int, sig unix.Signal) error
 	endOf(pidfd int) (service.Exit, error)
 	exitInfo(pidfd int) (exit service.Exit, told bool)
-	reap(pidfd int) error
+	reap(pidfd int) (service.Exit, error)
 	isGone(pid int) bool
 	hasChildren() bool
 	deadChild() (int, error)
@@ -61,9 +62,8 @@ type procfs interface {
 	childrenOf(pid int) []int
 	sessionOf(pid int) (int, error)
 	fileOf(pid int) string
-	programOf(pid int) service.Program
-	environOf(pid int) ([]byte, error)
 	bootID() string
+	newMemories() memories
 }
 
 // timers are a [timer.Timer].
@@ -120,11 +120,32 @@ type kernelSet interface {
 // linux is the kernel we run on. Its methods are each in the file of their room.
 type linux struct{}
 
-func (linux) newTimers() (timers, error) { return timer.New[deadline]() }
+// A room that could not be made is nil, and not a nil pointer in an interface,
+// which close would take for a room.
 
-func (linux) newSignals() (signalSource, error) { return newSignals() }
+func (linux) newTimers() (timers, error) {
+	t, err := timer.New[deadline]()
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
 
-func (linux) newStarter(units int) (starter, error) { return newSpawner(units) }
+func (linux) newSignals() (signalSource, error) {
+	s, err := newSignals()
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (linux) newStarter(units int) (starter, error) {
+	s, err := newSpawner(units)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
 
 func (linux) dial() (connector, error) {
 	conn, err := dialConnector()

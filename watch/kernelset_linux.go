@@ -3,166 +3,177 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"respawner/procconn"
+	"respawner/watch/settle"
 )
 
-// On TrackKernelSet the kernel keeps who descends from us: it adds each child
-// as it is born, whatever becomes of the event. We take out who is dead.
-
-// enlist puts us and all who are known to live into the set. Who is in it
-// already stays as it is there.
-func (s *Supervisor) enlist() error {
-	for _, p := range s.ghosts {
-		if p.gone {
-			s.forget(p) // there may be no room for the dead
-		}
-	}
-	err := s.ladder.set.Add(s.pid)
-	for _, p := range s.everybody() {
-		if err == nil && !p.gone {
-			err = s.join(p)
-		}
-	}
-	return err
+// kernelTracked has the kernel keep which processes descend from us: it adds each child as it is born,
+// whatever becomes of the event. We take out the dead.
+type kernelTracked struct {
+	*link
+	set     kernelSet
+	lost    uint64                            // how many births it had no room for, and has been helped with
+	unknown uint64                            // the same, and has been looked for after a loss
+	added   map[*settle.Process]time.Duration // those that we have put there, with the time by which it had them then
 }
 
-// join puts a process into the set, if there is one.
-func (s *Supervisor) join(p *process) error {
-	set := s.ladder.set
-	if set == nil {
-		return nil
-	}
-	err := set.Add(p.pid)
-	if errors.Is(err, unix.E2BIG) {
-		s.ladder.best = TrackSocketFilter
-		return fmt.Errorf("the kernel's set of processes is full (%d): %w", setSize, err)
-	}
+// neverRead is the number of births that the set had no room for, before it was read: all
+// processes that are known have to be put there.
+const neverRead = math.MaxUint64
+
+// setSize is how many processes the kernel's set has room for.
+var setSize = procconn.SetSize
+
+// takeKernelSet attaches the filter that keeps the set, and puts us into it.
+func takeKernelSet(s *Host) (step, error) {
+	c, err := s.dial()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b, _, err := set.Birth(p.pid)
-	p.born = b.Time
-	return err
-}
-
-// forget takes a dead process out of the set. It comes before its reaping
-// where that is ours to do, for then the pid can't be another's yet.
-func (s *Supervisor) forget(p *process) {
-	if s.ladder.set != nil {
-		s.check(s.ladder.set.Forget(p.pid, p.born))
-	}
-}
-
-// lookAfterSet sees to it that all are in the set: when it was full, or the
-// kernel had no memory at hand, some are not, nor are their children.
-func (s *Supervisor) lookAfterSet() error {
-	l := &s.ladder
-	if !l.forked {
-		return nil
-	}
-	l.forked = false
-	n, err := l.set.Lost()
-	if err == nil && n != l.overfull {
-		l.overfull = n
-		err = s.makeRoom()
-	}
-	if err != nil || l.set == nil {
-		return err
-	}
-	return s.joinLate()
-}
-
-// makeRoom is for a set that was full.
-func (s *Supervisor) makeRoom() error {
-	s.missed()
-	if err := s.replay(); err != nil || s.ladder.set == nil {
-		return err
-	}
-	return s.enlist()
-}
-
-// joinLate puts processes into the set that their birth did not put there. Nor
-// was it told then who may have got such a pid since, so that is found out.
-func (s *Supervisor) joinLate() error {
-	late := s.ladder.late
-	s.ladder.late = nil
-	for _, p := range late {
-		if s.procs[p.pid] == p && p.pidfd >= 0 && !s.belongs(p) {
-			s.bury(p, p.exit)
-		}
-		if s.procs[p.pid] != p || p.gone { // there may be no room for the dead
-			continue
-		}
-		if err := s.join(p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// replay takes up the births in the set that events have failed to tell of.
-// The dead are forgotten, but not before those whom they begot are known, who
-// come after them. It ends where the set is given up for somebody who is found.
-func (s *Supervisor) replay() error {
-	births, err := s.ladder.set.Births()
+	set, err := c.conn.track(setSize)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	dead := map[int]*unit{} // whose they were
-	for _, b := range births {
-		known := b.PID == s.pid || s.strangers[b.PID] || s.isKnown(b.PID, b.Time, true)
-		if s.ladder.set == nil {
-			return nil
-		}
-		if known {
-			continue
-		}
-		u := dead[b.Parent]
-		if p := s.procs[b.Parent]; p != nil {
-			u = p.unit
-		}
+	k := &kernelTracked{link: c, set: set, lost: neverRead, added: map[*settle.Process]time.Duration{}}
+	if err = errors.Join(c.discard(), set.Add(s.pid)); err != nil {
+		return nil, errors.Join(err, set.Close())
+	}
+	return k, nil
+}
+
+func (*kernelTracked) policy() settle.Policy {
+	return settle.Policy{Told: true, Lists: true, Replays: true, Exact: true}
+}
+
+func (k *kernelTracked) read() (bool, error) {
+	return k.link.read(k.overheard)
+}
+
+// overheard is called for an event about a process that is not known. If it is in the set,
+// its birth was not told.
+func (k *kernelTracked) overheard(ev procconn.Event) {
+	_, in, err := k.set.Birth(ev.TGID)
+	k.host.check(err)
+	if in {
+		k.host.table.Lost()
+	}
+}
+
+// list puts processes into the set that their birth did not put there: they were found, or
+// the set was full, or the kernel had no memory at hand.
+func (k *kernelTracked) list(ps []*settle.Process) (fresh []*settle.Process, err error) {
+	n, err := k.set.Lost()
+	if err != nil {
+		return nil, err
+	}
+	failed := n != k.lost
+	k.lost = n
+	for _, p := range ps {
 		switch {
-		case u == nil && s.early.waiting(): // perhaps what is being started, or of it
-		case !s.isGone(b.PID):
-			s.takeOrphan(u, b)
-		default:
-			dead[b.PID] = u
-			if err := s.ladder.set.Forget(b.PID, b.Time); err != nil {
-				return err
-			}
+		case p.Born != 0 && !failed: // the kernel has put it there
+			continue
+		case p.Life > settle.Alive: // and may not have put its children there
+			fresh = append(fresh, p)
+			continue
+		}
+		added, err := k.add(p)
+		if err != nil {
+			return nil, err
+		}
+		if added {
+			fresh = append(fresh, p)
 		}
 	}
-	return nil
+	return fresh, nil
 }
 
-// takeOrphan adds a process under the parent that it has now. If whose it is
-// is not known by birth (u is nil), other signs tell.
-func (s *Supervisor) takeOrphan(u *unit, b procconn.Birth) {
-	if u == nil {
-		u = s.owner(b.PID)
+// add puts a process into the set; it reports whether it was not there.
+func (k *kernelTracked) add(p *settle.Process) (added bool, err error) {
+	err = k.set.Add(p.PID)
+	if errors.Is(err, unix.E2BIG) {
+		if err = k.makeRoom(); err == nil {
+			err = k.set.Add(p.PID)
+		}
 	}
-	if u == nil {
-		return
+	if errors.Is(err, unix.E2BIG) {
+		k.host.ladder.best = TrackSocketFilter
+		return false, fmt.Errorf("the kernel's set of processes is full (%d): %w", setSize, err)
 	}
-	parent := s.parentIn(b.PID)
-	s.adopt(u, parent, b.PID, b.Time)
-	p := s.procs[b.PID]
-	if parent == 0 && !s.descends(b.PID) {
-		p.foreign = true // as its parent was that has died: init has it
+	if err != nil {
+		return false, err
 	}
-	s.lookAt(p) // what it ran was not told either
+	b, _, err := k.set.Birth(p.PID)
+	k.added[p] = b.Time
+	return b.Time == 0, err
 }
 
-// overheard is called for an event about a process that we don't know. If it
-// is in the set, its birth was not told.
-func (s *Supervisor) overheard(pid int) {
-	if s.ladder.set == nil {
-		return
+// makeRoom takes the dead out of the set that nothing has told of.
+func (k *kernelTracked) makeRoom() error {
+	births, err := k.set.Births()
+	for _, b := range births {
+		if err == nil && k.host.isGone(b.PID) {
+			err = k.set.Forget(b.PID, b.Time)
+		}
 	}
-	_, in, err := s.ladder.set.Birth(pid)
-	s.check(err)
-	s.ladder.lost = s.ladder.lost || in
+	return err
 }
+
+func (k *kernelTracked) forget(p *settle.Process) error {
+	next := k.host.table.Process(p.PID)
+	var err error
+	for _, at := range k.times(p) {
+		if next == nil || next == p || !slices.Contains(k.times(next), at) {
+			err = errors.Join(err, k.set.Forget(p.PID, at))
+		}
+	}
+	delete(k.added, p)
+	if p.Born != 0 || next != nil && next != p || err != nil || !k.host.isGone(p.PID) {
+		return err
+	}
+	b, in, err := k.set.Birth(p.PID) // its birth was not told, but the set may have it all the same
+	if in {
+		err = k.set.Forget(p.PID, b.Time)
+	}
+	return err
+}
+
+// times returns the times by which the set may have a process: of its birth's event, and by which
+// we have put it there before that.
+func (k *kernelTracked) times(p *settle.Process) (at []time.Duration) {
+	if p.Born != 0 {
+		at = append(at, p.Born)
+	}
+	if added, is := k.added[p]; is && (added != p.Born || p.Born == 0) {
+		at = append(at, added)
+	}
+	return at
+}
+
+// replay hands over the births in the set, in their order.
+func (k *kernelTracked) replay() error {
+	births, err := k.set.Births()
+	for _, b := range births {
+		switch {
+		case b.PID == k.host.pid || b.Time == 0: // put there by us
+		case b.Parent != k.host.pid && k.host.table.Process(b.Parent) == nil && k.host.table.Process(b.PID) == nil:
+			ahead, _ := k.host.ahead()
+			k.host.table.Orphan(b.PID, b.Time+ahead)
+		default:
+			k.host.born(b, true)
+		}
+	}
+	n, errLost := k.set.Lost()
+	if n != k.unknown { // those may have been told of in what was lost
+		k.unknown = n
+		k.host.table.Missed()
+	}
+	return errors.Join(err, errLost)
+}
+
+func (k *kernelTracked) close() error { return k.set.Close() }

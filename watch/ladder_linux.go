@@ -7,65 +7,69 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"respawner/procconn"
+	"respawner/watch/settle"
 )
 
-// ladder is how births are known: the step it stands on, and what that needs.
+// step is a step of the ladder: one way to know of births. It hands over facts, and
+// decides nothing.
+type step interface {
+	policy() settle.Policy
+	// read hands over the births that are queued, at least those that were when it was
+	// called; it reports whether the queue was empty in the end.
+	read() (empty bool, err error)
+	// list has births by some processes be told from now on; it returns those of which
+	// earlier births may not have been told.
+	list(ps []*settle.Process) (fresh []*settle.Process, err error)
+	// forget says that a process is dead.
+	forget(p *settle.Process) error
+	// replay hands over the births that the kernel knows of.
+	replay() error
+	// close gives back what is the step's own.
+	close() error
+}
+
+// ladder is how births are known: the step it stands on, and how it came there.
 type ladder struct {
 	wanted Tracking // what the user insists on, or TrackBest
 	best   Tracking // the best step that is tried
 	first  Tracking // the one that was taken at the start
-	step   Tracking
+	now    Tracking
+	step   step
 	reason string // why not a better one
+	conn   *link  // of the first three steps, nil for none
 
-	conn connector // of the first three steps
-	slot *slot
-	set  kernelSet // of TrackKernelSet
-
-	forked   bool       // the set has grown since it was looked after
-	late     []*process // those whose birth was told, but that are not in the set
-	overfull uint64     // how many births it had no room for, and has been helped with
-
-	changed bool       // TrackSocketFilter: others pass than those who are known
-	fresh   []*process // whom it passes only from the next change on
-
-	sure    time.Duration // a pidfd that was opened later may be a stranger's, if its birth was not told
-	emptied bool          // the queue was empty when it was last read
-	lost    bool          // births were not told, and have not been looked for yet
-	gap     bool          // nor does the set know of them
-	dropped uint32        // events that the queue had no room for, on earlier connections
-	base    uint32        // those of this one that came before it was of use
 	resyncs int
 	noted   time.Duration // when a resync was last told of
 	fell    time.Duration // when a step was last lost
+	dropped uint32        // events that the queue had no room for, on earlier connections
 }
 
-// rungs are the steps from the best down, each with what takes it. Its error
-// says why it can't be had.
+// rungs are the steps from the best down, each with what takes it. Its error says why it
+// can't be had.
 var rungs = []struct {
-	step Tracking
-	take func(*Supervisor) error
+	tracking Tracking
+	take     func(*Host) (step, error)
 }{
-	{TrackKernelSet, (*Supervisor).takeKernelSet},
-	{TrackSocketFilter, (*Supervisor).takeSocketFilter},
-	{TrackEvents, (*Supervisor).takeEvents},
-	{TrackScan, (*Supervisor).takeScan},
-	{TrackPidfile, (*Supervisor).takePidfile},
+	{TrackKernelSet, takeKernelSet},
+	{TrackSocketFilter, takeSocketFilter},
+	{TrackEvents, takeEvents},
+	{TrackScan, takeScan},
+	{TrackPidfile, takePidfile},
 }
 
 // climb takes the best step that works, or the one that was asked for.
-func (s *Supervisor) climb() error {
+func (s *Host) climb() error {
 	l := &s.ladder
 	var why []string
 	for _, rung := range rungs {
-		if rung.step < l.best || l.wanted != TrackBest && rung.step != l.wanted {
+		if rung.tracking < l.best || l.wanted != TrackBest && rung.tracking != l.wanted {
 			continue
 		}
-		err := rung.take(s)
+		taken, err := rung.take(s)
 		if err == nil {
-			l.step, l.reason = rung.step, strings.Join(why, "; ")
+			l.step, l.now, l.reason = taken, rung.tracking, strings.Join(why, "; ")
+			s.table.SetPolicy(taken.policy())
 			return nil
 		}
 		if !slices.Contains(why, err.Error()) { // several steps need the connector
@@ -76,43 +80,42 @@ func (s *Supervisor) climb() error {
 	return fmt.Errorf("tracking by %v is not to be had here: %s", l.wanted, strings.Join(why, "; "))
 }
 
-// firstClimb is that of the start, when nobody is to be followed yet.
-func (s *Supervisor) firstClimb() error {
+// firstClimb is that of the start, when there is nothing to be followed yet.
+func (s *Host) firstClimb(wanted Tracking) error {
 	l := &s.ladder
-	l.wanted = s.units[0].config.Tracking
+	l.wanted = wanted
 	if err := s.climb(); err != nil {
 		return err
 	}
-	if l.first = l.step; l.wanted != TrackBest {
+	if l.first = l.now; l.wanted != TrackBest {
 		l.reason = "asked for"
 	}
 	s.probeIn(probeSeldom)
 	return nil
 }
 
-// fall leaves a step that has failed, and takes the best that works now: the
-// same, when it can be had anew.
-func (s *Supervisor) fall(why error) {
+// fall leaves a step that has failed, and takes the best that works now: the same, when it
+// can be had anew.
+func (s *Host) fall(why error) {
 	l := &s.ladder
-	from, now := l.step, s.monotonic()
+	from, now := l.now, s.monotonic()
 	if l.fell != 0 && now-l.fell < fallAgain {
 		l.best = max(l.best, TrackScan)
 	}
 	l.fell = now
 	s.climbAnew()
-	if l.step > from {
+	if l.now > from {
 		l.reason = strings.Trim(why.Error()+"; "+l.reason, "; ")
 	}
-	text := fmt.Sprintf("births were not told by %v: going on by %v", from, l.step)
-	for _, u := range s.units {
+	text := fmt.Sprintf("births were not told by %v: going on by %v", from, l.now)
+	for _, u := range s.all() {
 		u.log.Warn(text, "error", why)
 	}
 	s.noteAll("tracking", text)
 }
 
-// climbAnew is for a ladder in use: what was not told meanwhile is looked for
-// by the next resync.
-func (s *Supervisor) climbAnew() {
+// climbAnew is for a ladder in use: what was not told meanwhile is looked for.
+func (s *Host) climbAnew() {
 	l := &s.ladder
 	s.hangUp()
 	err := s.climb()
@@ -121,185 +124,126 @@ func (s *Supervisor) climbAnew() {
 		err = s.climb()
 	}
 	s.check(err)
-	s.missed()
+	s.table.Missed()
 	s.probeIn(probeSeldom)
 }
 
-// missed says that births were not told, nor does the set know of them.
-func (s *Supervisor) missed() { s.ladder.lost, s.ladder.gap = true, true }
-
-// unfinished tells whether there is more to be found out than was possible in
-// this turn.
-func (l *ladder) unfinished() bool { return l.lost || len(l.fresh) > 0 }
-
-// reason is why births are not known in a better way.
-func (s *Supervisor) reason() string {
+// reasonNow returns why births are not known in a better way.
+func (s *Host) reasonNow() string {
 	l := &s.ladder
-	if l.step != TrackSocketFilter || len(s.procs) < procconn.FilterLimit {
+	if l.now != TrackSocketFilter || s.table.Len() < procconn.FilterLimit {
 		return l.reason
 	}
 	const coarse = "with that many processes the filter passes every fork of the machine"
 	return coarse + "; " + l.reason
 }
 
-// fallAgain is how soon after the connector has failed a second failure ends
-// its use, until the next try for a better step.
+// fallAgain is how soon after the connector has failed a second failure ends its use,
+// until the next try for a better step.
 const fallAgain = time.Minute
 
-// takeKernelSet attaches the filter that keeps the set, and puts us and who is
-// known already into it. Who descends from them is for the caller to look for;
-// at the start there is nobody.
-func (s *Supervisor) takeKernelSet() error {
+// hangUp gives the step up, and the connector, if there is one.
+func (s *Host) hangUp() {
 	l := &s.ladder
-	if err := s.dial(); err != nil {
-		return err
+	if l.step != nil {
+		s.check(l.step.close())
 	}
-	set, err := l.conn.track(setSize)
-	if err != nil {
-		return err
-	}
-	l.set, l.overfull = set, 0
-	if err = s.discard(); err == nil {
-		err = s.enlist()
-	}
-	if err != nil {
-		l.set = nil
-		return errors.Join(err, set.Close())
-	}
-	return nil
-}
-
-// setSize is how many processes the kernel's set has room for.
-var setSize = procconn.SetSize
-
-func (s *Supervisor) takeSocketFilter() error {
-	if err := s.dial(); err != nil {
-		return err
-	}
-	if err := s.ladder.conn.Filter(s.passing()); err != nil {
-		return err
-	}
-	return s.discard()
-}
-
-func (s *Supervisor) takeEvents() error {
-	if err := s.dial(); err != nil {
-		return err
-	}
-	if err := s.ladder.conn.Unfilter(); err != nil {
-		return err
-	}
-	return s.discard()
-}
-
-func (s *Supervisor) takeScan() error {
-	s.hangUp()
-	return s.canScan()
-}
-
-func (s *Supervisor) takePidfile() error {
-	s.hangUp()
-	return nil
-}
-
-// dial connects to the connector, unless a step above has done so.
-func (s *Supervisor) dial() error {
-	l := &s.ladder
+	l.step = scan{s}
 	if l.conn != nil {
-		return nil
+		l.dropped += l.conn.droppedHere(s)
+		s.check(l.conn.close())
 	}
-	conn, err := s.kernel.dial()
-	if err != nil {
-		return err
-	}
-	err = conn.SetReadBuffer(readBuffer)
-	fd, errFD := conn.fd()
-	if err = errors.Join(err, errFD); err == nil {
-		// Nothing to do when it is ready: each turn begins with catchUp.
-		l.slot, err = s.loop.add(rankWake, fd, unix.EPOLLIN, func(uint32) {})
-	}
-	if err != nil {
-		return errors.Join(err, conn.Close())
-	}
-	l.conn = conn
-	return nil
+	l.conn = nil
 }
 
-var dialConnector = procconn.Dial
-
-// readBuffer is asked for the connector's queue, in bytes: some thousand events
-// can wait there.
-var readBuffer = 1 << 20
-
-// discard empties the queue of what was there before the filter.
-func (s *Supervisor) discard() error {
-	conn := s.ladder.conn
-	for range conn.Capacity() {
-		_, ok, err := conn.TryReceive()
-		if err != nil && !errors.Is(err, procconn.ErrOverflow) {
-			return err
-		}
-		if !ok && err == nil {
-			break
-		}
+// droppedEvents returns how many events were lost because the queue was full.
+func (s *Host) droppedEvents() uint32 {
+	if s.ladder.conn == nil {
+		return s.ladder.dropped
 	}
-	var err error
-	s.ladder.base, err = conn.Dropped()
-	return err
+	return s.ladder.dropped + s.ladder.conn.droppedHere(s)
 }
 
-// hangUp gives the connector up, if there is one.
-func (s *Supervisor) hangUp() {
-	l := &s.ladder
-	if l.conn == nil {
+// readBirths has the table learn of everything that was born until now.
+func (s *Host) readBirths() {
+	s.table.Reading()
+	empty, err := s.ladder.step.read()
+	if err != nil {
+		s.fall(err)
+	}
+	s.table.Emptied(empty && err == nil)
+	if empty {
+		s.wasAhead, _ = s.ahead()
+	}
+}
+
+func (s *Host) putOnList(ps []*settle.Process) {
+	fresh, err := s.ladder.step.list(ps)
+	if err != nil {
+		s.fall(err)
 		return
 	}
-	l.dropped, l.base = s.droppedEvents(), 0
-	if l.set != nil {
-		s.check(l.set.Close())
-	}
-	s.check(errors.Join(s.loop.remove(l.slot), l.conn.Close()))
-	l.conn, l.slot, l.set, l.late, l.changed, l.fresh = nil, nil, nil, nil, false, nil
+	s.table.Fresh(fresh)
 }
 
-// droppedEvents is how many events were lost because the queue was full.
-func (s *Supervisor) droppedEvents() uint32 {
+func (s *Host) replay() {
+	if err := s.ladder.step.replay(); err != nil {
+		s.fall(err)
+		return
+	}
+	s.table.Replayed()
+}
+
+// resynced is called when what was lost is known again.
+func (s *Host) resynced() {
 	l := &s.ladder
-	if l.conn == nil {
-		return l.dropped
+	l.resyncs++
+	if now := s.monotonic(); l.noted == 0 || now-l.noted > time.Second { // not each in a storm of them
+		l.noted = now
+		s.noteAll("resynced", fmt.Sprintf("events were lost: %d processes made sure of", s.table.Len()))
 	}
-	n, err := l.conn.Dropped()
-	s.check(err)
-	return l.dropped + n - l.base
+	if l.now <= l.first { // else the next try for it is due
+		s.probeIn(probeSoon)
+	}
 }
 
-// How long after something a probe makes sure that events arrive. Each start
-// of a program is a probe as well (see mustHear).
+// How long after something a probe makes sure that events arrive. Each start of a program
+// is a probe as well (see mustHear).
 const (
 	probeSeldom = 10 * time.Minute
 	probeSoon   = time.Second // after a resync
 )
 
-func (s *Supervisor) probeIn(d time.Duration) {
+func (s *Host) probeIn(d time.Duration) {
 	if s.ladder.first <= TrackEvents {
 		s.check(s.timers.Set(deadline{ladder: &s.ladder}, s.now().Add(d)))
 	}
 }
 
-// probe makes sure that events arrive, or tries to get back to the step that
-// was lost.
-func (s *Supervisor) probe() {
+// probe makes sure that events arrive, or tries to get back to the step that was lost.
+func (s *Host) probe() {
 	l := &s.ladder
-	if l.step > l.first {
+	if l.now > l.first {
 		l.best = TrackBest
 		s.climbAnew()
-	} else if err := l.conn.Probe(s.observe); errors.Is(err, procconn.ErrOverflow) {
-		l.lost = true
+		return
+	}
+	err := l.conn.conn.Probe(func(ev procconn.Event) { s.observe(ev) })
+	switch {
+	case errors.Is(err, procconn.ErrOverflow):
+		s.table.Lost()
 		s.probeIn(probeSoon)
-	} else if err != nil {
+	case err != nil:
 		s.fall(err)
-	} else {
+	default:
 		s.probeIn(probeSeldom)
 	}
-	s.catchUp()
+}
+
+// mustHear is a probe: the birth of a program that we have started ourselves must have been
+// told by now.
+func (s *Host) mustHear(out spawned) {
+	if s.ladder.conn != nil && s.ladder.conn.quiet && out.err == nil && s.table.Process(out.pid) == nil {
+		s.fall(procconn.ErrDeaf)
+	}
 }

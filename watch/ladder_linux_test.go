@@ -15,6 +15,7 @@ import (
 	"respawner/procconn/procconntest"
 	"respawner/watch/control"
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
 var withConnector = []Tracking{TrackKernelSet, TrackSocketFilter, TrackEvents}
@@ -33,15 +34,13 @@ func TestTrackingWords(t *testing.T) {
 }
 
 // unborn is a supervisor without a service that has begun.
-func unborn(t *testing.T, wanted Tracking, conns ...*procconn.Conn) (*Supervisor, error) {
+func unborn(t *testing.T, wanted Tracking, conns ...*procconn.Conn) (*Host, error) {
 	t.Helper()
 	dials(t, conns...)
-	loop, err := newLoop(host)
-	check(t, err)
-	s := &Supervisor{kernel: host, pid: os.Getpid(), loop: loop, procs: map[int]*process{}, units: []*unit{{config: Config{Tracking: wanted}}}}
-	check(t, s.makeTimers())
+	s := &Host{kernel: host, pid: os.Getpid(), table: settle.New(os.Getpid(), settle.Policy{})}
+	check(t, errors.Join(s.makeLoop(), s.makeTimers()))
 	t.Cleanup(func() { check(t, s.close()) })
-	return s, s.firstClimb()
+	return s, s.firstClimb(wanted)
 }
 
 // Each step says why it is not the one above it.
@@ -70,8 +69,8 @@ func TestLadderSaysWhy(t *testing.T) {
 				conns = []*procconn.Conn{must(procconn.New(socket))}
 			}
 			s, err := unborn(t, TrackBest, conns...)
-			if got := &s.ladder; err != nil || got.step != tt.step || !strings.HasSuffix(got.reason, tt.why) || (tt.why == "") != (got.reason == "") {
-				t.Errorf("%v, %v: %q", err, got.step, got.reason)
+			if got := &s.ladder; err != nil || got.now != tt.step || !strings.HasSuffix(got.reason, tt.why) || (tt.why == "") != (got.reason == "") {
+				t.Errorf("%v, %v: %q", err, got.now, got.reason)
 			}
 		})
 	}
@@ -105,28 +104,36 @@ func testDeaf(t *testing.T, step Tracking) {
 	second, kernel := procconntest.New(t)
 	dials(t, second)
 	g.kernel.SetDeaf(true)
-	g.probe()
+	g.probeNow()
 	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
-	if st := g.status(g.units[0]); st.Tracking != step.String() || st.Resyncs != 1 {
+	if st := g.status(g.u); st.Tracking != step.String() || st.Resyncs != 1 {
 		t.Errorf("%+v", st)
 	}
 	g.kernel = kernel
 	g.happen(fork(g.main, nobody), fork(child, nobody-1))
-	g.probe() // all is well
+	g.probeNow() // all is well
 	kernel.SetDeaf(true)
-	g.probe()
+	g.probeNow()
 	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
-	st := g.status(g.units[0])
+	st := g.status(g.u)
 	if st.Tracking != "scan" || !strings.Contains(st.TrackingReason, procconn.ErrDeaf.Error()) || st.Resyncs != 2 {
 		t.Errorf("%+v", st)
 	}
 	third, _ := procconntest.New(t)
 	dials(t, third)
-	g.probe() // much later, the better step is tried once more
-	if st := g.status(g.units[0]); st.Tracking == "scan" || strings.Contains(st.TrackingReason, "deaf") {
+	g.probeNow() // much later, the better step is tried once more
+	if st := g.status(g.u); st.Tracking == "scan" || strings.Contains(st.TrackingReason, "deaf") {
 		t.Errorf("%+v", st)
 	}
 	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
+	g.wantCalm()
+}
+
+// probeNow is what the loop does when the time for a probe has come.
+func (g *stage) probeNow() {
+	g.t.Helper()
+	g.probe()
+	g.catchUp()
 }
 
 // A program that was started must have been heard of.
@@ -135,126 +142,28 @@ func TestStartIsNotHeard(t *testing.T) {
 	second, _ := procconntest.New(t)
 	dials(t, second)
 	g.mustHear(spawned{err: errors.New("nothing was started")})
+	g.catchUp()
+	if st := g.status(g.u); st.Resyncs != 0 {
+		t.Errorf("%+v, log: %s", st, g.log)
+	}
 	g.mustHear(spawned{pid: nobody})
 	g.catchUp()
-	if st := g.status(g.units[0]); st.Tracking != "events" || st.Resyncs != 1 || !strings.Contains(g.log.String(), "deaf") {
+	if st := g.status(g.u); st.Tracking != "events" || st.Resyncs != 1 || !strings.Contains(g.log.String(), "deaf") {
 		t.Errorf("%+v, log: %s", st, g.log)
 	}
 	g.wantTree("%d<0", g.main)
 }
 
-// An event about a process of the set that we don't know: its birth got lost.
-func TestExecOfAnUnknown(t *testing.T) {
-	path, hear := fifo(t)
-	g := setUp(t, TrackKernelSet, fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path))
-	child := pidOf(hear())
-	g.wantTree("%d<0", g.main)
-	exec := procconn.Event{Kind: procconn.Exec, PID: child, TGID: child}
-	g.happen(exec, procconn.Event{Kind: procconn.Exec, PID: nobody, TGID: nobody}) // not in the set: the filter drops them
-	g.wantTree("%d<0", g.main)
-	check(t, g.ladder.set.Add(child))
-	g.happen(exec)
-	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
-	if g.ladder.resyncs != 1 || g.ladder.lost {
-		t.Errorf("%d resyncs", g.ladder.resyncs)
-	}
-}
-
-// With events of the whole machine an unknown process is just somebody else.
+// With events of the whole machine an unknown process is just another one.
 func TestExecOfAStranger(t *testing.T) {
 	onSteps(t, func(t *testing.T, step Tracking) {
 		g := setUp(t, step, "exec sleep 1000")
-		g.happen(procconn.Event{Kind: procconn.Exec, PID: nobody, TGID: nobody})
-		if g.ladder.resyncs != 0 || g.ladder.lost {
+		g.happen(execEvent(nobody))
+		g.wantCalm()
+		if g.ladder.resyncs != 0 {
 			t.Errorf("%d resyncs", g.ladder.resyncs)
 		}
 	}, TrackSocketFilter, TrackEvents)
-}
-
-// What the set has lost events for is taken from it: who lives is found, with
-// the dead in between, who are then forgotten.
-func TestReplay(t *testing.T) {
-	path, hear := fifo(t)
-	g := setUp(t, TrackKernelSet, fmt.Sprintf("(sh -c 'sleep 1000 & echo $! >%s; exec sleep 1000' & exec true); exec sleep 1000", path))
-	grandchild := pidOf(hear())
-	child := must(host.statOf(grandchild)).ppid
-	g.kernel.Send(fork(g.main, nobody), fork(nobody, child), fork(child, grandchild), fork(grandchild, nobody-1))
-	for ok := true; ok; { // the events get lost
-		_, ok, _ = g.ladder.conn.TryReceive()
-	}
-	g.wantTree("%d<0", g.main)
-	g.kernel.Overflow()
-	g.catchUp()
-	g.wantTree("%d<0 %d<0 %d<%d", g.main, child, grandchild, child)
-	for _, b := range must(g.ladder.set.Births()) {
-		if b.PID == nobody || b.PID == nobody-1 {
-			t.Errorf("not forgotten: %+v", b)
-		}
-	}
-	g.kernel.Overflow()
-	g.catchUp()
-	if g.wantTree("%d<0 %d<0 %d<%d", g.main, child, grandchild, child); g.ladder.resyncs != 2 {
-		t.Errorf("%d resyncs", g.ladder.resyncs)
-	}
-}
-
-// Who has died is taken out of the set, and whose pid was given away as well.
-func TestSetForgetsTheDead(t *testing.T) {
-	a, _ := run(t, "sleep", "1000")
-	g := setUp(t, TrackKernelSet, "exec sleep 1000")
-	g.happen(fork(g.main, a), fork(g.main, nobody), fork(nobody, nobody-1), fork(1, a), fork(a, nobody-2))
-	g.wantTree("%d<0", g.main)
-	if births := must(g.ladder.set.Births()); len(births) != 2 {
-		t.Errorf("in the set are %+v", births)
-	}
-}
-
-// A set that is full is given up for the next step, with nobody lost.
-func TestSetIsFull(t *testing.T) {
-	setSize = 3
-	t.Cleanup(func() { setSize = procconn.SetSize })
-	path, hear := fifo(t)
-	g := setUp(t, TrackKernelSet, fmt.Sprintf("sleep 1000 & sleep 1000 & echo $! >%s; exec sleep 1000", path))
-	second := pidOf(hear())
-	second, first := second, host.childrenOf(g.main)[0]
-	conn, kernel := procconntest.New(t)
-	dials(t, conn)
-	g.happen(fork(g.main, first)) // the third in the set, with us and main
-	if st := g.status(g.units[0]); st.Tracking != "kernel-set" {
-		t.Errorf("%+v", st)
-	}
-	g.happen(fork(g.main, second))
-	g.wantTree("%d<0 %d<%d %d<%d", g.main, first, g.main, second, g.main)
-	st := g.status(g.units[0])
-	if st.Tracking != "socket-filter" || !strings.Contains(st.TrackingReason, "the kernel's set of processes is full (3)") {
-		t.Errorf("%+v", st)
-	}
-	g.kernel = kernel
-	g.happen(fork(second, nobody))
-	g.wantTree("%d<0 %d<%d %d<%d", g.main, first, g.main, second, g.main)
-}
-
-// A full set that only holds the dead is emptied.
-func TestSetIsFullOfTheDead(t *testing.T) {
-	setSize = 16
-	t.Cleanup(func() { setSize = procconn.SetSize })
-	path, hear := fifo(t)
-	g := setUp(t, TrackKernelSet, fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path))
-	child := pidOf(hear())
-	var forks []procconn.Event
-	for i := range 40 {
-		forks = append(forks, fork(g.main, nobody-i))
-	}
-	g.happen(append(forks, fork(g.main, child))...)
-	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
-	if st := g.status(g.units[0]); st.Tracking != "kernel-set" {
-		t.Errorf("%+v", st)
-	}
-	for pid, want := range map[int]bool{g.main: true, child: true, nobody: false} {
-		if _, in, err := g.ladder.set.Birth(pid); in != want || err != nil {
-			t.Errorf("pid %d is in the set: %v, %v", pid, in, err)
-		}
-	}
 }
 
 // With more processes than a filter has room for, all forks of the machine are
@@ -292,17 +201,6 @@ func TestLostEventsAreCounted(t *testing.T) {
 	s.await("lost events are told", func(s *control.Status) bool { return s.LostEvents > 0 && s.Resyncs > 0 })
 }
 
-// turns has the loop turn for a while, and counts.
-func (g *stage) turns(while time.Duration) (n int) {
-	g.t.Helper()
-	end := time.Now().Add(while)
-	check(g.t, g.timers.Set(deadline{unit: g.units[0], timer: service.TimerRespawn}, end)) // means nothing now
-	for ; time.Now().Before(end); n++ {
-		check(g.t, g.loop.turn(g.catchUp))
-	}
-	return n
-}
-
 // Once the connector is given up, the next try for it is not soon.
 func TestFallenLadderComesToRest(t *testing.T) {
 	g := setUp(t, TrackKernelSet, "exec sleep 1000")
@@ -310,102 +208,56 @@ func TestFallenLadderComesToRest(t *testing.T) {
 	g.kernel.SetDeaf(true)
 	g.probe()
 	g.turns(2 * probeSoon)
-	if g.ladder.step != TrackScan || g.ladder.resyncs != 1 {
-		t.Errorf("%v, %d resyncs", g.ladder.step, g.ladder.resyncs)
+	if g.ladder.now != TrackScan || g.ladder.resyncs != 1 {
+		t.Errorf("%v, %d resyncs", g.ladder.now, g.ladder.resyncs)
 	}
 }
 
-// A death that can't be acted on yet waits without work for anybody.
+// A death that can't be acted on yet waits without work for any: a child of ours has died
+// that could be of a start under way, and births are lost.
 func TestDeathDuringAStartWhileBirthsAreLost(t *testing.T) {
-	g := setUp(t, TrackEvents, "exec sleep 1000")
-	g.early.begin()
-	g.ladder.lost = true
-	check(t, unix.Kill(g.main, unix.SIGKILL))
+	onSteps(t, testDeathDuringAStart, withConnector...)
+}
+
+func testDeathDuringAStart(t *testing.T, step Tracking) {
+	g := setUp(t, step, "exec sleep 1000")
+	g.table.Starting(g.u.id)
+	pid, pidfd := run(t, "sleep", "1000")
+	g.happen(fork(g.pid, pid))
+	g.kernel.Overflow()
+	check(t, host.sendSignal(pidfd, unix.SIGKILL))
+	readable(t, pidfd)
 	if n := g.turns(time.Second / 2); n > 50 {
 		t.Errorf("%d turns", n)
 	}
 	g.wantTree("%d<0", g.main)
-	g.early.end()
-	g.unparkAll()
-	if !g.hasEnded(g.procs[g.main]) || g.procs[g.main].slot == nil {
-		t.Error("nobody will tell of it any more")
+	if g.table.Process(pid) == nil || g.ladder.resyncs != 1 {
+		t.Errorf("of pid %d nothing is known, after %d resyncs", pid, g.ladder.resyncs)
 	}
-}
-
-// A connection that is made anew because a start was not heard of has the
-// program in its set.
-func TestStartIsInTheNewSet(t *testing.T) {
-	path, hear := fifo(t)
-	g := setUp(t, TrackKernelSet, fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path))
-	child := pidOf(hear())
-	second, kernel := procconntest.New(t)
-	dials(t, second)
-	g.kernel = kernel
-	p := g.procs[g.main]
-	delete(g.procs, g.main) // as if it were not told yet
-	g.early.begin()
-	g.mustHear(spawned{pid: g.main})
-	g.early.end()
-	g.enter(p)
-	check(t, g.join(p))
-	g.happen(fork(g.main, child))
-	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
+	g.table.Failed(g.u.id)
+	g.catchUp()
+	g.wantTree("%d<0", g.main)
+	g.wantCalm()
+	if g.table.Process(pid) != nil || !host.isGone(pid) {
+		t.Errorf("pid %d is still there", pid)
+	}
 }
 
 // The first thread of a process may end before it: that says nothing of how it
 // will end.
 func TestFirstThreadEnds(t *testing.T) {
-	pid, _ := run(t, "sleep", "1000")
-	g := setUp(t, TrackEvents, "exec sleep 1000")
-	g.happen(fork(g.main, pid), procconn.Event{Kind: procconn.Exit, PID: pid, TGID: pid, ExitCode: 0})
-	if g.procs[pid].exit.Known {
-		t.Errorf("known how it ended, but it lives: %+v", g.procs[pid].exit)
-	}
-}
-
-// The orphan of a process that did not descend from us is init's. It is followed
-// and ended all the same when its birth is known from the set alone.
-func TestReplayOfAnAdoptedOne(t *testing.T) {
 	path, hear := fifo(t)
-	run(t, "sh", "-c", fmt.Sprintf("(sh -c 'echo $$ >%s; exec sleep 1000' &)", path))
+	g := setUp(t, TrackEvents, fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path)) // which does not reap
 	child := pidOf(hear())
-	fd := must(unix.PidfdOpen(child, 0))
-	t.Cleanup(func() { check(t, errors.Join(host.sendSignal(fd, unix.SIGKILL), unix.Close(fd))) })
-	g := setUp(t, TrackKernelSet, "exec sleep 1000")
-	u := g.units[0]
-	adopted := &process{pid: nobody, unit: u, pidfd: -1, foreign: true}
-	g.enter(adopted)
-	check(t, g.join(adopted))
-	g.tell(u, service.Forked{Child: nobody})
-	g.kernel.Send(fork(nobody, child))
-	for ok := true; ok; { // the event gets lost
-		_, ok, _ = g.ladder.conn.TryReceive()
-	}
-	g.kernel.Overflow()
-	g.catchUp()
-	g.wantTree("%d<0 %d<0 %d<0", g.main, nobody, child)
-	g.tell(u, service.Stop{})
-	g.catchUp()
-	g.wantTree("%d<0 %d<0 %d<0", g.main, nobody, child)
-	readable(t, fd)
-}
-
-// Who is found while an event is read may not fit into the set any more: then
-// the connector is given up in the middle of the reading.
-func TestSetIsFullInTheMiddle(t *testing.T) {
-	setSize = 3
-	t.Cleanup(func() { setSize = procconn.SetSize })
-	adopted, _ := run(t, "sleep", "1000")
-	marked, _ := run(t, "env", markID+"=id", "sleep", "1000")
-	g := setUp(t, TrackBest, "sleep 1000 & exec sleep 1000")
-	u := g.units[0]
-	u.config.ID = "id"
-	p := &process{pid: adopted, unit: u, pidfd: -1, foreign: true}
-	check(t, g.admit(p, must(host.openPidfd(adopted))))
-	g.tell(u, service.Forked{Child: adopted})
-	g.kernel.Overflow()
-	g.happen(fork(1, adopted), fork(g.main, nobody))
-	if g.ladder.step != TrackScan || g.procs[marked] == nil || g.procs[adopted] != nil {
-		t.Errorf("on %v, with %s", g.ladder.step, g.tree())
+	g.happen(fork(g.main, child), exitEvent(child, 0))
+	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
+	g.tell(g.u, service.Due{Timer: service.TimerSettle})
+	g.tell(g.u, service.Named{PID: child})
+	check(t, unix.Kill(child, unix.SIGKILL))
+	readable(t, g.table.Process(child).FD)
+	g.happen(exitEvent(child, uint32(unix.SIGKILL)))
+	g.wantTree("%d<0", g.main)
+	if last := g.status(g.u).LastExit; last == nil || last.PID != child || last.Signal != int(unix.SIGKILL) {
+		t.Errorf("of pid %d, it ended with %+v", child, last)
 	}
 }

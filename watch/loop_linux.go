@@ -15,7 +15,7 @@ type rank int
 
 const (
 	rankWake    rank = iota // what was spawned
-	rankPidfd               // who died
+	rankPidfd               // which processes have changed
 	rankTimer               // what is due
 	rankSignal              // what we are asked by signals
 	rankPidfile             // what the daemon says of itself
@@ -29,10 +29,11 @@ type loop struct {
 	fd     int
 	next   uint64
 	slots  map[uint64]*slot
+	events [crowd]unix.EpollEvent // of one turn: a place of its own would be garbage with each
 }
 
 // slot is a descriptor in the loop. Its key is never used twice, so an event
-// for one that was taken out in the same turn finds nobody.
+// for one that was taken out in the same turn finds no slot.
 type slot struct {
 	key   uint64
 	rank  rank
@@ -47,6 +48,11 @@ func newLoop(k kernel) (*loop, error) {
 	}
 	return &loop{kernel: k, fd: fd, slots: map[uint64]*slot{}}, nil
 }
+
+// pidfdEvents has each change of a process be told, once: its end, that it came to us, that its
+// tracer has let it go (do_notify_parent wakes those that wait for its pidfd, Linux 5.3), and
+// that it was reaped (Linux 6.13).
+const pidfdEvents = unix.EPOLLIN | unix.EPOLLET
 
 // add calls ready whenever one of events (EPOLLIN, EPOLLOUT) is there for fd.
 func (l *loop) add(r rank, fd int, events uint32, ready func(events uint32)) (*slot, error) {
@@ -82,26 +88,27 @@ func (l *loop) ctl(op int, s *slot, events uint32) error {
 // caught up with, which costs more when processes die by the thousand.
 const crowd = 512
 
-// turn waits until something is ready, has first look first, and then calls
-// who is ready, by rank.
-func (l *loop) turn(first func()) error {
-	var events [crowd]unix.EpollEvent
-	n, err := l.kernel.epollWait(l.fd, events[:])
+// wait waits until something is ready, and returns it in the order of its rank.
+func (l *loop) wait() ([]unix.EpollEvent, error) {
+	n, err := l.kernel.epollWait(l.fd, l.events[:])
 	if errors.Is(err, unix.EINTR) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return os.NewSyscallError("epoll_wait", err)
+		return nil, os.NewSyscallError("epoll_wait", err)
 	}
-	first()
-	ready := events[:n]
+	ready := l.events[:n]
 	slices.SortStableFunc(ready, func(a, b unix.EpollEvent) int { return int(l.rankOf(a)) - int(l.rankOf(b)) })
+	return ready, nil
+}
+
+// serve calls those that are ready, of the ranks from first to last.
+func (l *loop) serve(ready []unix.EpollEvent, first, last rank) {
 	for _, ev := range ready {
-		if s := l.slots[keyOf(ev)]; s != nil {
+		if s := l.slots[keyOf(ev)]; s != nil && first <= s.rank && s.rank <= last {
 			s.ready(ev.Events)
 		}
 	}
-	return nil
 }
 
 func keyOf(ev unix.EpollEvent) uint64 { return uint64(uint32(ev.Pad))<<32 | uint64(uint32(ev.Fd)) }

@@ -26,7 +26,12 @@ func ring(t *testing.T) *wake {
 	return w
 }
 
-func nothing() {}
+// turn waits until something is ready, and serves it.
+func turn(l *loop) error {
+	ready, err := l.wait()
+	l.serve(ready, rankWake, rankControl)
+	return err
+}
 
 func TestLoopServesByRank(t *testing.T) {
 	l := openLoop(t)
@@ -40,11 +45,13 @@ func TestLoopServesByRank(t *testing.T) {
 		put(r)
 		put(r)
 	}
-	check(t, l.turn(func() {
-		if len(got) > 0 {
-			t.Error("somebody came before first")
-		}
-	}))
+	ready, err := l.wait()
+	check(t, err)
+	l.serve(ready, rankWake, rankPidfd)
+	if len(got) != 2*int(rankPidfd+1) {
+		t.Errorf("of the first ranks were served %v", got)
+	}
+	l.serve(ready, rankTimer, rankControl)
 	if !slices.IsSorted(got) || len(got) != 2*int(rankControl+1) {
 		t.Errorf("served in the order %v", got)
 	}
@@ -65,7 +72,7 @@ func TestLoopForgetsWhoWasRemoved(t *testing.T) {
 	late, err = l.add(rankControl, ring(t).fd, unix.EPOLLIN, func(uint32) { t.Error("was served after its removal") })
 	check(t, err)
 	for range 2 {
-		check(t, l.turn(nothing))
+		check(t, turn(l))
 	}
 	if !removed {
 		t.Error("the test did not do what it should")
@@ -98,12 +105,12 @@ func TestLoopReusedNumber(t *testing.T) {
 	check(t, err)
 	old, err = l.add(rankControl, oldWake.fd, unix.EPOLLIN, func(uint32) { t.Error("the old one was served") })
 	check(t, err)
-	check(t, l.turn(nothing))
+	check(t, turn(l))
 	if served > 0 {
 		t.Error("the new one was served an event of the old one")
 	}
 	fresh.call()
-	check(t, l.turn(nothing))
+	check(t, turn(l))
 	if served != 1 {
 		t.Errorf("the new one was served %d times", served)
 	}
@@ -117,12 +124,12 @@ func TestLoopChange(t *testing.T) {
 	s, err := l.add(rankControl, fds[0], unix.EPOLLIN, func(e uint32) { got = append(got, e) })
 	check(t, err)
 	check(t, l.change(s, unix.EPOLLOUT))
-	check(t, l.turn(nothing))
+	check(t, turn(l))
 	check(t, l.change(s, 0))
 	always := ring(t)
 	_, err = l.add(rankWake, always.fd, unix.EPOLLIN, func(uint32) {})
 	check(t, err)
-	check(t, l.turn(nothing))
+	check(t, turn(l))
 	if len(got) != 1 || got[0] != unix.EPOLLOUT {
 		t.Errorf("got %#x, want one EPOLLOUT and then silence", got)
 	}
@@ -139,7 +146,7 @@ func TestLoopServesCrowds(t *testing.T) {
 		check(t, err)
 	}
 	for range many/crowd + 1 {
-		check(t, l.turn(nothing))
+		check(t, turn(l))
 	}
 	if len(served) != many {
 		t.Errorf("%d of %d were served", len(served), many)

@@ -28,11 +28,17 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(siblingEnv); path != "" {
 		begetSibling(path)
 	}
+	if target := os.Getenv(tracerEnv); target != "" {
+		trace(target)
+	}
 	if path := os.Getenv(outputEnv); path != "" {
 		holdOutput(path)
 	}
 	if group := os.Getenv(threadsEnv); group != "" {
 		holdUpThreads(group)
+	}
+	if path := os.Getenv(frozenEnv); path != "" {
+		freeze(path)
 	}
 	if text := os.Getenv(planEnv); text != "" {
 		var p plan

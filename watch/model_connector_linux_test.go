@@ -44,7 +44,7 @@ func (m *model) stamp() time.Duration {
 	return m.time
 }
 
-// bear goes on with a fork whose event is still to be told.
+// bear goes on with a fork that is still to be told.
 func (m *model) bear(t *task) {
 	if t.stamp == 0 {
 		t.stamp = m.stamp()
@@ -60,7 +60,7 @@ func (m *model) tellBirth(t *task) {
 		t.stamp = m.stamp()
 	}
 	t.unborn = false
-	m.life.trace("~ born", []any{t})
+	m.note("born", t)
 	i := slices.Index(m.births, t)
 	m.births = slices.Delete(m.births, i, i+1)
 	parent := t.parent.pid
@@ -79,7 +79,7 @@ func (m *model) tellExit(i int) {
 	m.tell(procconn.Event{Kind: procconn.Exit, Time: m.stamp(), PID: news.pid, TGID: news.pid, ExitCode: uint32(news.status)})
 }
 
-// tellThread is the birth of a thread, whose parent is that of its process.
+// tellThread is the birth of a thread; its parent is that of its process.
 func (m *model) tellThread(t *task) {
 	parent := t.parent.pid
 	m.tell(procconn.Event{
@@ -91,7 +91,6 @@ func (m *model) tellThread(t *task) {
 func (m *model) tell(ev procconn.Event) {
 	c := m.queue
 	if c == nil || c.deaf || m.life.chaos && m.chance.IntN(1000) < m.knobs.loss {
-		m.life.trace("~ lost", nil)
 		return // there was no memory for it, not even for the filter to see it
 	}
 	if m.life.chaos && m.chance.IntN(10000) < m.knobs.deaf {
@@ -121,7 +120,7 @@ func (c *modelConn) passes(ev procconn.Event) bool {
 	return slices.Contains(c.pass, ev.TGID)
 }
 
-func (c *modelConn) readable() bool { return len(c.queue) > 0 || c.full && !c.told }
+func (c *modelConn) poll() uint32 { return pollIn(len(c.queue) > 0 || c.full && !c.told) }
 
 func (c *modelConn) fd() (int, error) { return c.number, nil }
 
@@ -205,11 +204,11 @@ func (c *modelConn) Close() error {
 	if c.m.queue == c {
 		c.m.queue = nil
 	}
-	delete(c.m.files, c.number)
+	c.m.drop(c.number)
 	return nil
 }
 
-// modelSet is the kernel's set of who descends from whom.
+// modelSet is the kernel's set of our descendants.
 type modelSet struct {
 	m      *model
 	births map[int]procconn.Birth
@@ -238,7 +237,7 @@ func (s *modelSet) passes(ev procconn.Event) bool {
 }
 
 func (s *modelSet) Add(pid int) error {
-	s.m.enter("add")
+	s.m.enter("add", pid)
 	if _, in := s.births[pid]; in {
 		return nil
 	}
@@ -253,7 +252,7 @@ func (s *modelSet) Add(pid int) error {
 }
 
 func (s *modelSet) Forget(pid int, born time.Duration) error {
-	s.m.enter("forget")
+	s.m.enter("forget", pid, int(born))
 	if b, in := s.births[pid]; in && b.Time == born {
 		delete(s.births, pid)
 	}

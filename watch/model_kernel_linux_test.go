@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"respawner/timer"
 	"respawner/watch/service"
 )
 
@@ -17,8 +15,10 @@ import (
 
 // enter is called by each system call: the rest of the machine has had some
 // time meanwhile.
-func (m *model) enter(call string, args ...any) {
-	m.life.trace(call, args)
+func (m *model) enter(call string, args ...int) {
+	if m.life.tracing {
+		m.life.tell(fmt.Sprint("  ", call, " ", slices.Clone(args))) // args itself stays on the stack
+	}
 	m.time += time.Duration(1+m.chance.IntN(20)) * time.Microsecond
 	if m.busy++; m.busy > 200_000 {
 		m.life.violated("the supervisor spins: %d system calls without a rest", m.busy)
@@ -34,29 +34,71 @@ func (m *model) enter(call string, args ...any) {
 // killed is what the supervisor panics with when it is killed.
 type killed struct{}
 
-// open gives an object a descriptor.
-func (m *model) open(object any) int {
-	m.next++
-	m.files[m.next] = object
-	return m.next
+// file is what a descriptor is of. poll returns what it is ready for.
+type file interface{ poll() (events uint32) }
+
+func pollIn(is bool) uint32 {
+	if is {
+		return unix.EPOLLIN
+	}
+	return 0
+}
+
+// open gives a file a descriptor.
+func (m *model) open(f file) int {
+	m.files = append(m.files, f)
+	return len(m.files) - 1
+}
+
+// file is nil for a descriptor that is closed.
+func (m *model) file(fd int) file {
+	if fd < 0 || fd >= len(m.files) {
+		return nil
+	}
+	return m.files[fd]
+}
+
+// drop closes a descriptor, if it is open. epoll forgets it.
+func (m *model) drop(fd int) {
+	if m.file(fd) == nil {
+		return
+	}
+	m.files[fd] = nil
+	if i, in := m.epoll.find(fd); in {
+		m.epoll.entries = slices.Delete(m.epoll.entries, i, i+1)
+	}
 }
 
 // epollSet is what the loop waits for.
 type epollSet struct {
-	events map[int]unix.EpollEvent // by descriptor
+	entries []epollEntry // by descriptor
+	ready   []unix.EpollEvent
+}
+
+type epollEntry struct {
+	fd   int
+	ev   unix.EpollEvent
+	told int // of an edge-triggered pidfd: how often it had stirred when that was told
 }
 
 func (m *model) newEpoll() (int, error) {
-	m.epoll = &epollSet{map[int]unix.EpollEvent{}}
+	m.epoll = &epollSet{}
 	return m.open(m.epoll), nil
+}
+
+func (e *epollSet) poll() uint32 { return 0 }
+
+func (e *epollSet) find(fd int) (at int, in bool) {
+	return slices.BinarySearchFunc(e.entries, fd, func(x epollEntry, fd int) int { return x.fd - fd })
 }
 
 func (m *model) epollCtl(_, op, fd int, ev *unix.EpollEvent) error {
 	m.enter("epoll_ctl", op, fd)
-	if m.files[fd] == nil {
+	if m.file(fd) == nil {
 		return unix.EBADF
 	}
-	_, in := m.epoll.events[fd]
+	e := m.epoll
+	at, in := e.find(fd)
 	switch {
 	case op == unix.EPOLL_CTL_ADD && in:
 		return unix.EEXIST
@@ -65,9 +107,11 @@ func (m *model) epollCtl(_, op, fd int, ev *unix.EpollEvent) error {
 	case op == unix.EPOLL_CTL_ADD && m.fails():
 		return unix.ENOSPC
 	case op == unix.EPOLL_CTL_DEL:
-		delete(m.epoll.events, fd)
+		e.entries = slices.Delete(e.entries, at, at+1)
+	case in:
+		e.entries[at].ev = *ev
 	default:
-		m.epoll.events[fd] = *ev
+		e.entries = slices.Insert(e.entries, at, epollEntry{fd: fd, ev: *ev})
 	}
 	return nil
 }
@@ -80,7 +124,7 @@ func (m *model) epollWait(_ int, events []unix.EpollEvent) (int, error) {
 		ready := m.ready()
 		if len(ready) > 0 && (m.one(2) || !m.life.chaos) {
 			m.chance.Shuffle(len(ready), func(i, j int) { ready[i], ready[j] = ready[j], ready[i] })
-			m.life.trace("ready", []any{len(ready)})
+			m.epoll.tell(m, ready)
 			return copy(events, ready), nil
 		}
 		if m.happen() {
@@ -93,45 +137,64 @@ func (m *model) epollWait(_ int, events []unix.EpollEvent) (int, error) {
 }
 
 // ready are the descriptors that are, in order.
-func (m *model) ready() (out []unix.EpollEvent) {
-	var fds []int
-	for fd := range m.epoll.events {
-		fds = append(fds, fd)
-	}
-	slices.Sort(fds)
-	for _, fd := range fds {
-		ev := m.epoll.events[fd]
-		if now := m.state(fd) & (ev.Events | unix.EPOLLHUP); now != 0 {
+func (m *model) ready() []unix.EpollEvent {
+	e := m.epoll
+	e.ready = e.ready[:0]
+	for i := range e.entries {
+		x := &e.entries[i]
+		now := m.files[x.fd].poll() & (x.ev.Events | unix.EPOLLHUP)
+		if p, is := m.files[x.fd].(*pidfd); is && x.ev.Events&unix.EPOLLET != 0 && x.told == p.stirs {
+			now = 0
+		}
+		if now != 0 {
+			ev := x.ev
 			ev.Events = now
-			out = append(out, ev)
+			e.ready = append(e.ready, ev)
 		}
 	}
-	return out
+	return e.ready
 }
 
-// state is what a descriptor is ready for.
-func (m *model) state(fd int) (events uint32) {
-	ready := false
-	switch f := m.files[fd].(type) {
-	case *task:
-		if f.reaped && m.knobs.hangUp {
-			events = unix.EPOLLHUP
+// tell notes what is told of pidfds that are edge-triggered.
+func (e *epollSet) tell(m *model, ready []unix.EpollEvent) {
+	for _, ev := range ready {
+		for i := range e.entries {
+			x := &e.entries[i]
+			if p, is := m.files[x.fd].(*pidfd); is && x.ev.Fd == ev.Fd {
+				x.told = p.stirs
+			}
 		}
-		ready = f.dead
-	case interface{ readable() bool }:
-		ready = f.readable()
 	}
-	if ready {
-		events |= unix.EPOLLIN
-	}
-	return events
 }
+
+// pidfd is a process's.
+type pidfd struct {
+	*task
+	hangsUp bool
+}
+
+func (p *pidfd) poll() uint32 {
+	switch {
+	case !p.dead:
+		return 0
+	case p.reaped && p.hangsUp:
+		return unix.EPOLLIN | unix.EPOLLHUP
+	}
+	return unix.EPOLLIN
+}
+
+// openTask gives a process a pidfd.
+func (m *model) openTask(t *task) int { return m.open(&pidfd{t, m.knobs.hangUp}) }
 
 // rest is when nothing happens by itself: the clock moves on to the next
 // deadline. Without one the life is at its end.
 func (m *model) rest() {
 	m.busy = 0
 	at, ok := m.timers.queue.Next()
+	if due, slow := m.nextDue(); slow && (!ok || due-m.time < at.Sub(m.now())) {
+		m.time = due
+		return
+	}
 	if m.life.resting(at, ok) {
 		return
 	}
@@ -143,20 +206,21 @@ func (m *model) rest() {
 
 func (m *model) closeFD(fd int) error {
 	m.enter("close", fd)
-	if m.files[fd] == nil {
+	if m.file(fd) == nil {
 		return unix.EBADF
 	}
-	delete(m.files, fd)
-	delete(m.epoll.events, fd)
+	m.drop(fd)
 	return nil
 }
+
+// born is a time with a reading of CLOCK_MONOTONIC.
+var born = time.Now()
 
 // now is a time as Go has it, with a reading of CLOCK_MONOTONIC, by which two are
 // compared though the wall clock was set between. There is no other way to make
 // one but to know how it is laid out.
 func (m *model) now() time.Time {
-	t := time.Now()
-	t = t.Add(m.wall.Add(m.time).Sub(t))
+	t := born.Add(m.wall.Sub(born) + m.time)
 	(*struct {
 		wall uint64
 		mono int64
@@ -185,16 +249,16 @@ func (m *model) openPidfd(pid int) (int, error) {
 	case t == nil:
 		return -1, errGone
 	}
-	return m.open(t), nil
+	return m.openTask(t), nil
 }
 
-// process is whom a pidfd was opened for.
-func (m *model) process(pidfd int) *task {
-	t, ok := m.files[pidfd].(*task)
+// process returns the process that a pidfd was opened for.
+func (m *model) process(fd int) *task {
+	p, ok := m.file(fd).(*pidfd)
 	if !ok {
-		m.life.violated("descriptor %d is no pidfd", pidfd)
+		m.life.violated("descriptor %d is no pidfd", fd)
 	}
-	return t
+	return p.task
 }
 
 func (m *model) inodeOf(pidfd int) (uint64, error) { return m.process(pidfd).inode, nil }
@@ -210,11 +274,13 @@ func (m *model) sendSignal(pidfd int, sig unix.Signal) error {
 	if t.reaped {
 		return nil
 	}
-	if !t.ours {
+	if t.of == nil {
 		m.life.violated("%v is sent to a stranger, pid %d", sig, t.pid)
 	}
-	if sig == unix.SIGKILL {
-		m.life.checkKill()
+	t.of.signalled(t, pidfd, sig)
+	if t.other {
+		t.plan = trade{exits(0)} // in its own time
+		return unix.EPERM
 	}
 	m.signal(t, sig)
 	return nil
@@ -232,16 +298,17 @@ func (m *model) endOf(pidfd int) (service.Exit, error) {
 	return exitOf(uint32(t.status)), nil
 }
 
-func (m *model) reap(pidfd int) error {
+func (m *model) reap(pidfd int) (service.Exit, error) {
 	m.enter("reap", pidfd)
 	t := m.process(pidfd)
-	if t.parent != m.self {
-		return unix.ECHILD
+	switch {
+	case t.parent != m.self:
+		return service.Exit{}, errNotOurs
+	case !t.dead || t.traced:
+		return service.Exit{}, errNotEnded
 	}
-	if t.dead && !t.traced {
-		m.reapTask(t)
-	}
-	return nil
+	m.reapTask(t)
+	return exitOf(uint32(t.status)), nil
 }
 
 func (m *model) exitInfo(pidfd int) (service.Exit, bool) {
@@ -271,117 +338,4 @@ func (m *model) deadChild() (int, error) {
 		}
 	}
 	return 0, nil
-}
-
-func (m *model) canScan() error { return nil }
-
-func (m *model) allPids() ([]int, error) {
-	m.enter("readdir /proc")
-	return slices.Clone(m.pids), nil
-}
-
-var errNoTask = errors.New("no such file or directory")
-
-func (m *model) statOf(pid int) (procStat, error) {
-	m.enter("stat", pid)
-	t := m.tasks[pid]
-	if t == nil {
-		return procStat{}, errNoTask
-	}
-	stat := procStat{state: "S", start: t.start} // exact, for here a pid does come round within a tick
-	if t.parent != nil {
-		stat.ppid = t.parent.pid
-	}
-	if t.dead {
-		stat.state = "Z"
-	}
-	return stat, nil
-}
-
-// childrenOf may miss somebody whose elder sibling ends while it is read.
-func (m *model) childrenOf(pid int) (pids []int) {
-	m.enter("children", pid)
-	t := m.tasks[pid]
-	if t == nil {
-		return nil
-	}
-	for i := 0; i < len(t.children); i++ {
-		pids = append(pids, t.children[i].pid)
-		if m.one(8) {
-			m.happen()
-		}
-	}
-	return pids
-}
-
-func (m *model) sessionOf(pid int) (int, error) {
-	m.enter("getsid", pid)
-	if t := m.tasks[pid]; t != nil {
-		return t.session, nil
-	}
-	return 0, unix.ESRCH
-}
-
-func (m *model) fileOf(pid int) string { return m.programOf(pid).File }
-
-func (m *model) programOf(pid int) (p service.Program) {
-	m.enter("exe", pid)
-	if t := m.tasks[pid]; t != nil && !t.dead {
-		p = t.program
-	}
-	return p
-}
-
-func (m *model) environOf(pid int) ([]byte, error) {
-	m.enter("environ", pid)
-	if t := m.tasks[pid]; t != nil && !t.dead {
-		return []byte(t.env), nil
-	}
-	return nil, errNoTask
-}
-
-func (m *model) bootID() string { return "boot" }
-
-// modelTimers are a timer.Timer on the model's clock.
-type modelTimers struct {
-	m      *model
-	queue  timer.Queue[deadline]
-	number int
-}
-
-func (m *model) newTimers() (timers, error) {
-	m.timers = &modelTimers{m: m}
-	m.timers.number = m.open(m.timers)
-	return m.timers, nil
-}
-
-func (t *modelTimers) FD() int { return t.number }
-
-func (t *modelTimers) readable() bool {
-	at, ok := t.queue.Next()
-	return ok && !at.After(t.m.now())
-}
-
-func (t *modelTimers) Set(key deadline, at time.Time) error {
-	t.queue.Set(key, at)
-	return nil
-}
-
-func (t *modelTimers) Clear(key deadline) error {
-	t.queue.Clear(key)
-	return nil
-}
-
-func (t *modelTimers) Expired(now time.Time, due func(deadline)) error {
-	for range t.queue.Len() {
-		if key, ok := t.queue.Pop(now); ok {
-			due(key)
-		}
-	}
-	return nil
-}
-
-func (t *modelTimers) Close() error {
-	delete(t.m.files, t.number)
-	return nil
 }

@@ -2,49 +2,57 @@ package watch
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // modelStarter is the spawner of the model: what it was asked for comes about
-// step by step, while the loop goes on.
+// step by step, while the loop goes on. Each service may have a start under way.
 type modelStarter struct {
 	m       *model
 	number  int
-	job     *startJob
 	results []spawned
 	woken   bool
 }
 
 // startJob is a start under way.
 type startJob struct {
-	unit  *unit
-	run   int
+	s     *modelStarter
+	of    *subject
+	out   spawned // what is known of it by now
 	task  *task
-	pidfd int
+	until time.Duration // it takes its time: a slow file system
 }
 
 func (m *model) newStarter(int) (starter, error) {
-	m.spawns = &modelStarter{m: m}
-	m.spawns.number = m.open(m.spawns)
-	return m.spawns, nil
+	s := &modelStarter{m: m}
+	s.number = m.open(s)
+	return s, nil
 }
 
 func (s *modelStarter) FD() int { return s.number }
 
-func (s *modelStarter) readable() bool { return s.woken }
+func (s *modelStarter) poll() uint32 { return pollIn(s.woken) }
 
 func (s *modelStarter) wake() { s.woken = true }
 
 func (s *modelStarter) clear() { s.woken = false }
 
-func (s *modelStarter) start(u *unit, run int) {
-	s.m.enter("start", run)
-	if s.job != nil {
-		s.m.life.violated("a start while another is under way")
+// begin begins a start of a service; out says what it is for.
+func (s *modelStarter) begin(i int, out spawned) {
+	m := s.m
+	m.enter("start", i)
+	of := m.life.subjects[i]
+	if slices.ContainsFunc(m.jobs, func(e job) bool { j, is := e.(*startJob); return is && j.of == of }) {
+		m.life.violated("a start of %s while another is under way", of)
 	}
-	s.m.life.starting()
-	s.job = &startJob{unit: u, run: run, pidfd: -1}
+	of.starting()
+	job := &startJob{s: s, of: of, out: out}
+	job.out.pidfd = -1
+	job.dawdle()
+	m.send(job)
 }
 
 func (s *modelStarter) take() (spawned, bool) {
@@ -57,54 +65,76 @@ func (s *modelStarter) take() (spawned, bool) {
 }
 
 func (s *modelStarter) close() error {
-	delete(s.m.files, s.number)
+	s.m.drop(s.number)
 	return nil
 }
 
-// goOn takes the start that is under way one step further.
-func (s *modelStarter) goOn() {
-	job, m := s.job, s.m
+// dawdle has the next step wait, now and then.
+func (j *startJob) dawdle() {
+	if m := j.s.m; m.life.chaos && m.knobs.slow && m.one(8) {
+		j.until = m.time + time.Duration(m.chance.IntN(5000))*time.Millisecond
+	}
+}
+
+// goOn takes the start one step further.
+func (j *startJob) goOn() {
+	m := j.s.m
 	switch {
-	case job.task == nil && m.fails():
-		s.end(spawned{err: fmt.Errorf("fork: %w", unix.EAGAIN)})
-	case job.task == nil:
-		m.life.spawning()
-		if job.task = m.fork(m.self, false); job.task == nil {
-			s.end(spawned{err: fmt.Errorf("fork: %w", unix.EAGAIN)})
-			return
-		}
-		t := job.task
-		t.ours, t.session, t.spawning, t.env = true, t.pid, true, m.life.environ()
-		t.lazy, t.heedless, t.reaper = false, false, false
-		job.pidfd = m.open(t)
-	case job.task.dead:
-		s.end(spawned{pid: job.task.pid, pidfd: job.pidfd})
+	case j.task == nil && m.fails():
+		j.fail(fmt.Errorf("fork: %w", unix.EAGAIN))
+	case j.task == nil:
+		j.fork()
+	case j.task.dead:
+		j.end()
 	case m.fails():
-		m.exit(job.task, 127<<8)
-		m.reapTask(job.task)
-		delete(m.files, job.pidfd)
-		s.end(spawned{err: fmt.Errorf("exec: %w", unix.ENOMEM)})
+		m.exit(j.task, 127<<8)
+		m.reapTask(j.task)
+		m.drop(j.out.pidfd)
+		j.fail(fmt.Errorf("exec: %w", unix.ENOMEM))
 	default:
-		job.task.spawning = false
-		m.exec(job.task, "/daemon")
-		job.task.plan = m.life.program()
-		s.end(spawned{pid: job.task.pid, pidfd: job.pidfd})
+		j.task.spawning = false
+		m.exec(j.task, "/daemon")
+		j.task.plan = m.program(j.of)
+		j.end()
 	}
 }
 
-func (s *modelStarter) end(out spawned) {
-	out.unit, out.run = s.job.unit, s.job.run
-	if out.err != nil {
-		out.pid, out.pidfd = 0, -1
-		s.m.life.spawnFailed()
+func (j *startJob) fork() {
+	m := j.s.m
+	j.of.spawning()
+	t := m.fork(m.self, false)
+	if t == nil {
+		j.fail(fmt.Errorf("fork: %w", unix.EAGAIN))
+		return
 	}
-	s.results = append(s.results, out)
-	s.job, s.woken = nil, true
+	m.enterSession(t, t.pid)
+	t.of, t.spawning, t.env = j.of, true, j.of.environ()
+	t.lazy, t.heedless, t.reaper, t.home = false, false, false, true
+	j.task, j.out.pid, j.out.pidfd = t, t.pid, m.openTask(t)
+	j.dawdle()
 }
 
-// ready tells whether there is a next step: the new process does not run
+func (j *startJob) fail(err error) {
+	j.out.pid, j.out.pidfd, j.out.err = 0, -1, err
+	j.of.spawnFailed()
+	j.end()
+}
+
+func (j *startJob) end() {
+	j.s.results = append(j.s.results, j.out)
+	j.s.woken = true
+	j.s.m.back(j)
+}
+
+// ready reports whether there is a next step: the new process does not run
 // before its birth is told.
-func (s *modelStarter) ready() bool { return s.job != nil && (s.job.task == nil || !s.job.task.unborn) }
+func (j *startJob) ready() bool {
+	return (j.task == nil || !j.task.unborn) && j.s.m.isDue(j.until)
+}
+
+func (j *startJob) outlives() bool { return j.task != nil }
+
+func (j *startJob) due() time.Duration { return j.until }
 
 // modelSignals is the signalfd of the model.
 type modelSignals struct {
@@ -120,28 +150,34 @@ func (m *model) newSignals() (signalSource, error) {
 
 func (s *modelSignals) FD() int { return s.number }
 
-func (s *modelSignals) readable() bool { return s.m.chld || s.m.term }
+func (s *modelSignals) poll() uint32 { return pollIn(s.m.chld || s.m.term) }
 
 func (s *modelSignals) read(each func(unix.Signal)) error {
 	chld, term := s.m.chld, s.m.term
 	s.m.chld, s.m.term = false, false
-	s.m.enter("read signalfd", chld, term)
+	s.m.enter("read signalfd")
 	if chld {
 		each(unix.SIGCHLD)
 	}
 	if term {
-		s.m.life.stopAsked()
+		s.m.life.termHeard()
 		each(unix.SIGTERM)
 	}
 	return nil
 }
 
 func (s *modelSignals) close() error {
-	delete(s.m.files, s.number)
+	s.m.drop(s.number)
 	return nil
 }
 
 // modelClient is a client's connection: what it asks is done in the loop.
-type modelClient struct{ ask func(s *Supervisor) }
+type modelClient struct{ ask func(h *heart) }
 
-func (c *modelClient) readable() bool { return c.ask != nil }
+func (c *modelClient) poll() uint32 { return pollIn(c.ask != nil) }
+
+func (c *modelClient) answer(h *heart) {
+	ask := c.ask
+	c.ask = nil
+	ask(h)
+}

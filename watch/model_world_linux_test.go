@@ -5,101 +5,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"respawner/watch/service"
 )
 
-// What the processes of the model do, and what else happens in its world.
+// What happens in the world of the model.
 
-// trade is what a process has still to do; one that has nothing left lives on.
-type trade []deed
-
-// deed is one thing that a process does. It tells whether it was the last one.
-type deed func(m *model, t *task)
-
-func ends(status unix.WaitStatus) deed {
-	return func(m *model, t *task) { m.exit(t, status) }
-}
-
-func exits(code int) deed { return ends(unix.WaitStatus(code << 8)) }
-
-func begets(plan trade) deed {
-	return func(m *model, t *task) {
-		if child := m.fork(t, false); child != nil {
-			child.plan = slices.Clone(plan)
-		}
-	}
-}
-
-// begetsSibling is CLONE_PARENT. A process that was adopted makes a child of
-// init by that, which is found only when nobody else is left.
-func begetsSibling(plan trade) deed {
-	return func(m *model, t *task) {
-		if child := m.fork(t, t.parent != m.init); child != nil {
-			child.plan = slices.Clone(plan)
-		}
-	}
-}
-
-func execs(file string) deed { return func(m *model, t *task) { m.exec(t, file) } }
-
-func leads(m *model, t *task) { t.session = t.pid }
-
-func reaps(m *model, t *task) { t.reaper = true }
-
-func isTraced(m *model, t *task) { t.traced = true }
-
-func makesThread(m *model, t *task) { m.tellThread(t) }
-
-// losesHead is what a process does whose first thread ends before the others.
-func losesHead(m *model, t *task) {
-	if !t.headless {
-		t.headless = true
-		m.exits = append(m.exits, exitNews{t.pid, 0})
-	}
-}
-
-func neglects(m *model, t *task) { t.lazy = true }
-
-func ignoresTerm(m *model, t *task) { t.heedless = true }
-
-// programs are the shapes of what is started: those that behave come first.
-func (m *model) program() trade {
-	daemon := m.daemon()
-	shapes := []trade{
-		daemon,
-		{begets(daemon), exits(0)},
-		{begets(trade{leads, begets(daemon), exits(0)}), exits(0)},
-		{begets(daemon), begets(nil), exits(0)},
-		{begetsSibling(daemon), exits(0)},
-		{begets(append(trade{leads, execs("/other")}, daemon...)), exits(0)},
-		{begets(trade{begetsSibling(daemon), begets(daemon), exits(0)}), exits(0)},
-		{begets(append(trade{reaps}, daemon...)), exits(0)},
-		{begets(append(trade{neglects}, daemon...)), exits(0)},
-		{begets(append(trade{ignoresTerm}, daemon...)), exits(0)},
-		{exits(1)},
-		{exits(0)},
-		{begets(daemon), exits(1)},
-		{begets(daemon), ends(11)},
-		{begets(append(daemon, exits(1))), exits(0)},
-		{begets(append(daemon, exits(0))), exits(0)},
-	}
-	if !m.life.chaos {
-		shapes = shapes[:map[service.Follow]int{service.FollowOn: 6, service.FollowAuto: 6, service.FollowOff: 1}[m.life.config.Spec.Follow]]
-	}
-	return shapes[m.chance.IntN(len(shapes))]
-}
-
-// daemon is a server with some workers.
-func (m *model) daemon() (plan trade) {
-	workers := []trade{nil, {exits(0)}, {execs("/helper"), exits(0)}}
-	if m.life.chaos {
-		workers = append(workers, trade{exits(1)}, trade{begets(nil), exits(0)}, trade{begets(trade{leads, begets(nil), exits(0)}), exits(0)})
-	}
-	for range m.chance.IntN(4) {
-		plan = append(plan, begets(workers[m.chance.IntN(len(workers))]))
-	}
-	return plan
+// duty is one of the things that are bound to happen.
+type duty struct {
+	do func(*model, duty)
+	t  *task
+	at int // in a list
 }
 
 // happen has one thing happen in the world, if there is anything that can.
@@ -112,35 +26,42 @@ func (m *model) happen() bool {
 	return m.work()
 }
 
-// work is one of the things that are bound to happen.
+// work does one of the things that are bound to happen.
 func (m *model) work() bool {
-	var todo []func()
+	m.todo = m.todo[:0]
 	for _, t := range m.births {
-		todo = append(todo, func() { m.bear(t) })
+		m.todo = append(m.todo, duty{do: func(m *model, d duty) { m.bear(d.t) }, t: t})
 	}
 	for i := range m.exits {
-		todo = append(todo, func() { m.tellExit(i) })
+		m.todo = append(m.todo, duty{do: func(m *model, d duty) { m.tellExit(d.at) }, at: i})
 	}
-	if m.spawns != nil && m.spawns.ready() {
-		todo = append(todo, m.spawns.goOn)
-	}
-	for _, pid := range m.pids {
-		t := m.tasks[pid]
-		switch {
-		case t == m.init || t == m.self || t.unborn:
-		case t.dead && t.traced:
-			todo = append(todo, func() { m.letGo(t) })
-		case t.dead && t.parent != m.self && !t.parent.lazy:
-			todo = append(todo, func() { m.reapTask(t) })
-		case !t.dead && !t.spawning && len(t.plan) > 0:
-			todo = append(todo, func() { m.act(t) })
+	for i, e := range m.jobs {
+		if e.ready() {
+			m.todo = append(m.todo, duty{do: func(m *model, d duty) { m.jobs[d.at].goOn() }, at: i})
 		}
 	}
-	if len(todo) == 0 {
+	for _, pid := range m.pids {
+		m.owe(m.tasks[pid])
+	}
+	if len(m.todo) == 0 {
 		return false
 	}
-	todo[m.chance.IntN(len(todo))]()
+	d := m.todo[m.chance.IntN(len(m.todo))]
+	d.do(m, d)
 	return true
+}
+
+// owe adds what a process is bound to do.
+func (m *model) owe(t *task) {
+	switch {
+	case t == m.init || t == m.self || t.unborn:
+	case t.dead && t.traced:
+		m.todo = append(m.todo, duty{do: func(m *model, d duty) { m.letGo(d.t) }, t: t})
+	case t.dead && t.parent != m.self && !t.parent.lazy:
+		m.todo = append(m.todo, duty{do: func(m *model, d duty) { m.reapTask(d.t) }, t: t})
+	case !t.dead && !t.spawning && len(t.plan) > 0:
+		m.todo = append(m.todo, duty{do: func(m *model, d duty) { m.act(d.t) }, t: t})
+	}
 }
 
 func (m *model) act(t *task) {
@@ -180,7 +101,7 @@ func (m *model) accident() {
 	case n < 85:
 		m.whim()
 	case n < 88:
-		if ts := m.living(); len(ts) > 0 {
+		if ts := m.living(nil); len(ts) > 0 {
 			m.signal(ts[m.chance.IntN(len(ts))], unix.SIGKILL)
 		}
 	case n < 89:
@@ -192,7 +113,7 @@ func (m *model) accident() {
 	}
 }
 
-// setClock is somebody who sets the wall clock, or a suspension of the machine.
+// setClock sets the wall clock, or suspends the machine.
 func (m *model) setClock() {
 	if m.one(2) {
 		m.wall = m.wall.Add(time.Duration(m.chance.IntN(7200)-3600) * time.Second)
@@ -209,11 +130,11 @@ func (m *model) share() {
 	}
 }
 
-// stranger has somebody else's process come or go.
+// stranger has a process that is of no service come or go.
 func (m *model) stranger() {
 	var others []*task
 	for _, pid := range m.pids {
-		if t := m.tasks[pid]; !t.ours && !t.dead && !t.unborn && t != m.init && t != m.self {
+		if t := m.tasks[pid]; t.of == nil && !t.dead && !t.unborn && t != m.init && t != m.self {
 			others = append(others, t)
 		}
 	}
@@ -231,12 +152,15 @@ func (m *model) stranger() {
 
 // whim has a process of the service do something of its own accord.
 func (m *model) whim() {
-	ts := slices.DeleteFunc(m.living(), func(t *task) bool { return t.unborn || t.spawning })
+	ts := slices.DeleteFunc(m.living(nil), func(t *task) bool { return t.unborn || t.spawning })
 	if len(ts) == 0 || len(ts) > m.knobs.pids/4 {
 		return
 	}
 	t := ts[m.chance.IntN(len(ts))]
 	deeds := trade{begets(nil), begets(trade{exits(0)}), begets(trade{begets(nil), exits(0)}), begetsSibling(nil), execs("/daemon"), execs("/helper"), leads, reaps, isTraced, makesThread, losesHead}
+	if m.knobs.secrets {
+		deeds = append(deeds, hides, changesUser)
+	}
 	if len(t.plan) == 0 {
 		deeds[m.chance.IntN(len(deeds))](m, t)
 	}

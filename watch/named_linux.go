@@ -4,53 +4,77 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
 // makePidfile opens the room of the daemon's pidfile, if it has one.
-func (u *unit) makePidfile(s *Supervisor) func() error {
+func (u *unit) makePidfile(s *Host) func() error {
 	return func() (err error) {
 		if u.config.Pidfile == "" {
 			return nil
 		}
-		if u.pidfile, err = newPidfile(u.config.Pidfile); err != nil {
+		if u.pidfile, err = newPidfile(u.config.Pidfile, &s.errands.paths); err != nil {
 			u.log.Warn("what the pidfile "+u.config.Pidfile+" will say is not seen", "error", err)
 			return nil
 		}
-		_, err = s.loop.add(rankPidfile, u.pidfile.fd, unix.EPOLLIN, func(uint32) {
-			u.pidfile.drain()
-			s.named(u)
-		})
+		p := u.pidfile
+		s.errands.run(&p.lane, pathPatience, func() func() { p.watch(); return p.touch }, nil) // it may be there already
+		_, err = s.loop.add(rankPidfile, p.fd, unix.EPOLLIN, func(uint32) { p.drain() })
 		return err
 	}
 }
 
-// named reads the pidfile, if there is one, which may have changed.
-func (s *Supervisor) named(u *unit) {
-	if u.pidfile == nil {
+// pathPatience is how long a pidfile's path may take before that is told.
+const pathPatience = time.Second
+
+// readPidfile has the pidfile read, if there is one that may have changed. Not
+// during a start, which may be about to remove it; that it is over is a reason
+// to read. Nor while it is not known yet which processes an earlier supervisor has left.
+func (s *Host) readPidfile(u *unit) {
+	p, run := u.pidfile, u.machine.Run()
+	if p == nil || !p.changed || p.lane.busy() || u.machine.Spawning() || u.adopting {
 		return
 	}
-	pid, err := u.pidfile.read()
-	if err == nil && s.procs[pid] == nil {
-		s.catchUp() // who has just written it may be just born
-	}
+	p.changed = false
+	s.errands.run(&p.lane, pathPatience, func() func() {
+		r := p.look()
+		return func() {
+			if u.machine.Run() == run { // else it may have been that of the run before
+				s.named(u, r)
+			}
+		}
+	}, func() {
+		p.touch() // when it answers again
+		u.noteOnce(fmt.Sprintf("pidfile %s can't be read, %v: ignored", p.path, errHangs))
+	})
+}
+
+// named takes what was read from the pidfile.
+func (s *Host) named(u *unit, r pidfileRead) {
+	pid, err := r.pid, r.err
 	why := ""
-	if err == nil && s.procs[pid] == nil && u.awaitsName() && !s.early.waiting() {
-		why = s.acquire(u, pid)
+	if err == nil && s.table.Known(u.id, pid) == nil {
+		s.readBirths() // the process that has just written it may be just born
+		s.settle()
+	}
+	if err == nil && s.table.Process(pid) == nil && u.awaitsName() && !s.table.IsStarting(u.id) {
+		why = s.acquire(u, r)
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return
+		u.note = ""
 	case err == nil && pid == u.claimed:
 		u.note = "" // it was wrong, or empty, in between
 	case errors.Is(err, errPidfileEmpty): // for now
 		u.note = fmt.Sprintf("pidfile %s is empty: ignored", u.pidfile.path)
 	case err != nil:
 		u.noteOnce(fmt.Sprintf("pidfile %s %v: ignored", u.pidfile.path, err))
-	case s.procs[pid] == nil || s.procs[pid].unit != u:
+	case s.table.Known(u.id, pid) == nil:
 		u.noteOnce(fmt.Sprintf("pidfile %s names pid %d, which is no process of %s%s: ignored", u.pidfile.path, pid, u.name, why))
 	default:
 		u.note, u.claimed = "", pid
@@ -66,13 +90,8 @@ func (u *unit) noteOnce(text string) {
 	}
 }
 
-// clearPidfile makes way for a start.
-func (u *unit) clearPidfile() {
-	if u.pidfile == nil {
-		return
-	}
-	removed, err := u.pidfile.removeStale(u.claimed)
-	u.claimed, u.note = 0, ""
+// clearedPidfile takes what a start has done with the pidfile of the run before.
+func (u *unit) clearedPidfile(removed bool, err error) {
 	switch {
 	case err != nil:
 		u.noteOnce(err.Error())
@@ -81,53 +100,39 @@ func (u *unit) clearPidfile() {
 	}
 }
 
-// awaitsName tells whether a process may still be taken into the service.
+// awaitsName reports whether a process may still be taken into the service.
 func (u *unit) awaitsName() bool {
 	state := u.machine.State()
 	return state == service.Starting || state == service.Running
 }
 
-// acquire takes a process into the service that the pidfile names, and that is
-// not known: where nobody could tell of its birth, or because somebody else
-// has started it. It returns why it did not, as the end of a sentence.
-func (s *Supervisor) acquire(u *unit, pid int) (why string) {
-	fd, err := s.openPidfd(pid)
-	if errors.Is(err, errGone) {
+// acquire takes a process into the service that the pidfile names, and that is not known:
+// where nothing could tell of its birth, or because another program has started it. It returns
+// why it did not, as the end of a sentence.
+func (s *Host) acquire(u *unit, r pidfileRead) (why string) {
+	pid := r.pid
+	stat, err := s.statOf(pid)
+	if s.isGone(pid) {
 		return "" // there is no more to be said
 	}
+	if err == nil && !s.descends(pid) {
+		err = s.mayAcquire(u, r, stat)
+	}
 	if err != nil {
 		return fmt.Sprintf(" (%v)", err)
 	}
-	p := &process{pid: pid, unit: u, pidfd: -1, since: s.monotonic(), foreign: !s.descends(pid)}
-	if p.foreign {
-		err = s.mayAcquire(u, pid)
-	}
-	// Who is alive now was it all the time.
-	if err = errors.Join(err, unix.PidfdSendSignal(fd, 0, nil, 0)); err != nil {
-		_ = s.closeFD(fd)
-		return fmt.Sprintf(" (%v)", err)
-	}
-	if id, err := identityOf(s.kernel, pid, fd); err == nil {
-		p.identity = id
-	}
-	err = s.admit(p, fd)
-	s.tell(u, service.Forked{Parent: s.parentIn(pid), Child: pid})
-	s.lookAt(p)
-	if s.ladder.step != TrackPidfile {
-		err = errors.Join(err, s.scan())
-	}
-	if err != nil {
-		s.fall(err)
-	}
-	s.catchUp()
+	s.table.Seek(u.id, pid, stat.start)
+	s.settle()
 	return ""
 }
 
-// descends tells whether a process that lives is below us, and of no
-// stranger.
-func (s *Supervisor) descends(pid int) bool {
+// descends reports whether a process is below us.
+func (s *Host) descends(pid int) bool {
 	for range 1000 { // a bound for what changes as it is read
-		if pid <= 1 || s.strangers[pid] {
+		if pid <= 1 {
+			return false
+		}
+		if p := s.table.Process(pid); p != nil && p.Unit == settle.Stranger {
 			return false
 		}
 		if pid = s.parentOf(pid); pid == s.pid {
@@ -137,22 +142,20 @@ func (s *Supervisor) descends(pid int) bool {
 	return false
 }
 
-// mayAcquire tells whether the pidfile can be trusted with a process that does
+// mayAcquire reports whether the pidfile can be trusted with a process that does
 // not descend from us: nobody but root and we can have written it, and the
 // process was born after our start.
-func (s *Supervisor) mayAcquire(u *unit, pid int) error {
+func (s *Host) mayAcquire(u *unit, r pidfileRead, stat procStat) error {
 	switch {
-	case pid == s.pid:
+	case r.pid == s.pid:
 		return errors.New("it is the supervisor")
 	case u.config.Spec.Follow == service.FollowOff:
 		return errors.New("with --no-follow-forks it would have to be the program itself")
+	case r.trusted != nil:
+		return r.trusted
 	}
-	if err := writtenByUs(u.pidfile.path); err != nil {
-		return err
+	if stat.start+userTick <= u.started {
+		return errors.New("it was there before the start")
 	}
-	stat, err := s.statOf(pid)
-	if err == nil && stat.start+userTick <= u.started {
-		err = errors.New("it was there before the start")
-	}
-	return err
+	return nil
 }

@@ -1,20 +1,21 @@
 package watch
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+
+	"respawner/watch/settle"
 )
 
-// The variables that mark all processes of a service in their environment: its
-// name, and what tells it from all others of that name.
+// The variables that mark all processes of a service in their environment: its name, and
+// what tells it from all others of that name.
 const (
 	markName = "RESPAWNER_SERVICE"
 	markID   = "RESPAWNER_ID"
 )
 
-// marked returns an environment with the marks of a service, which come first: of
-// a very large one only the beginning is read.
+// marked returns an environment with the marks of a service, which come first: of a very
+// large one only the beginning is read.
 func marked(env []string, name, id string) []string {
 	others := slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		return strings.HasPrefix(v, markName+"=") || strings.HasPrefix(v, markID+"=")
@@ -26,44 +27,99 @@ func marked(env []string, name, id string) []string {
 	return append(marks, others...)
 }
 
-// owner is whose a child of ours is that we did not start, when nobody knows
-// who begot it: an orphan that a scan has found, or one of CLONE_PARENT. Each
-// service begins in a session of its own, so the session tells; else the mark
-// in the environment. It is nil when there is neither: then it stays a
-// stranger.
-func (s *Supervisor) owner(pid int) *unit {
+// findOwner says of which service a process is that no process of a service is known to have
+// begotten: an orphan that was found, or one of CLONE_PARENT. Where only its environment can tell
+// that, it is said when that is read.
+func (s *Host) findOwner(p *settle.Process) {
+	if s.hasEnded(p) {
+		s.table.Stirred(p)
+	}
+	u, parked, open := s.owner(p)
+	if open && !s.hasEnded(p) {
+		s.askMark(p)
+		return
+	}
+	s.table.Owned(p, u, parked)
+}
+
+// findMarked is findOwner with the mark that was read of the process. All else may be different by now.
+func (s *Host) findMarked(p *settle.Process, mark string) {
+	if p.Life == settle.Buried { // its pidfd may be another one's by now
+		return
+	}
+	u, parked, open := s.owner(p)
+	if open {
+		u = s.markedUnit(p, mark)
+	}
+	if u > settle.Unclaimed {
+		parked = s.table.IsStarting(u)
+	}
+	s.table.Owned(p, u, parked)
+}
+
+// owner returns of which service a process is, or that it is open as far as all but its environment
+// tells. What may be of a start under way waits until that has come out.
+func (s *Host) owner(p *settle.Process) (u settle.Unit, parked, open bool) {
+	starting := slices.ContainsFunc(s.all(), func(u *unit) bool { return s.table.IsStarting(u.id) })
 	if len(s.units) == 1 && !s.mixed {
-		return s.units[0]
+		return s.all()[0].id, starting, false
 	}
-	if sid, err := s.sessionOf(pid); err == nil {
-		for _, p := range s.everybody() {
-			if other, err := s.sessionOf(p.pid); err == nil && other == sid && p.pidfd >= 0 && s.hasPid(p) {
-				return p.unit
-			}
-		}
+	sid, err := s.sessionOf(p.PID)
+	if !s.isMeant(p) {
+		return settle.Unclaimed, false, false // that may have been said of another process
 	}
-	mark, _ := s.markOf(pid, markName) // without one it is nobody's
-	for _, u := range s.units {
+	leads := err != nil || sid == p.PID || sid == s.session() // as the program of a start does, soon
+	switch {
+	case !leads:
+		u = s.inSession(p, sid)
+	case starting:
+		parked = true
+	}
+	return u, parked || s.table.IsStarting(u), u == settle.Unclaimed
+}
+
+// isMeant reports whether what is said of a pid is said of p. For one that can't be opened now, its
+// start time tells.
+func (s *Host) isMeant(p *settle.Process) bool {
+	if p.Life != settle.Unopened {
+		return s.holdsPid(p)
+	}
+	stat, err := s.statOf(p.PID)
+	return err != nil || p.Start == 0 || p.Start == stat.start
+}
+
+// markedUnit returns of which service a process is by its mark: the stranger's, if it has none, or none can
+// be read, and no service's if it has ended.
+func (s *Host) markedUnit(p *settle.Process, mark string) settle.Unit {
+	for _, u := range s.all() {
 		if u.name == mark {
-			return u
+			return u.id
 		}
 	}
-	s.units[0].log.Warn(fmt.Sprintf("pid %d came to us, but of which service it is can't be told: left alone", pid))
-	s.strangers[pid] = true
-	return nil
-}
-
-// markOf is what a process's environment has for a mark, if anything.
-func (s *Supervisor) markOf(pid int, name string) (string, error) {
-	env, err := s.environOf(pid)
-	if err != nil {
-		return "", err
+	if stat, err := s.statOf(p.PID); s.hasEnded(p) || p.Life == settle.Unopened && (err != nil || stat.state == "Z") {
+		return settle.Unclaimed
 	}
-	return valueOf(env, name), nil
+	return settle.Stranger
 }
 
-// hasMark tells whether a process has the mark that is its service's alone.
-func (s *Supervisor) hasMark(pid int, u *unit) bool {
-	mark, err := s.markOf(pid, markID)
-	return err == nil && u.config.ID != "" && mark == u.config.ID
+// session returns our own session, 0 where that can't be told.
+func (s *Host) session() int {
+	sid, err := s.sessionOf(s.pid)
+	if err != nil {
+		return 0
+	}
+	return sid
+}
+
+// inSession returns of which service the other processes of a session are.
+func (s *Host) inSession(p *settle.Process, sid int) settle.Unit {
+	for _, q := range s.table.All() {
+		if q == p || q.Unit <= settle.Unclaimed || q.Life != settle.Alive {
+			continue
+		}
+		if other, err := s.sessionOf(q.PID); err == nil && other == sid && !s.hasEnded(q) {
+			return q.Unit
+		}
+	}
+	return settle.Unclaimed
 }

@@ -10,10 +10,9 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"respawner/watch/control"
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
 // Several services in one supervisor: an orphan is of the service that it was
@@ -105,33 +104,6 @@ func TestSiblingOfSeveralServices(t *testing.T) {
 	}
 }
 
-// Who has neither session nor mark of a service is nobody's, and let alone.
-func TestOwnerIsUnknown(t *testing.T) {
-	pid, pidfd := run(t, "env", "-i", "sleep", "1000")
-	g := setUp(t, TrackEvents, "exec sleep 1000")
-	other := g.newUnit(Config{Spec: service.Spec{Name: "y"}})
-	g.units = append(g.units, other)
-	if u := g.owner(pid); u != nil || !g.strangers[pid] {
-		t.Errorf("it is of %+v", u)
-	}
-	g.happen(fork(g.pid, pid))
-	g.wantTree("%d<0", g.main)
-	if isDead(pidfd) {
-		t.Error("it was killed")
-	}
-	marked, _ := run(t, "env", "-i", markName+"=y", "sleep", "1000")
-	eventually(t, "it runs", func() bool { mark, _ := g.markOf(marked, markName); return mark != "" })
-	if u := g.owner(marked); u != other {
-		t.Errorf("marked, but of %+v", u)
-	}
-	sid, err := unix.Getsid(g.main)
-	check(t, err)
-	if u := g.owner(g.main); u != g.units[0] || sid != g.main {
-		t.Errorf("main is of %+v, session %d", u, sid)
-	}
-	g.units = g.units[:1]
-}
-
 func TestMarked(t *testing.T) {
 	env := []string{"A=1", markName + "=outer", markName + "X=2"}
 	if got, want := marked(env, "inner", "7"), []string{markName + "=inner", markID + "=7", "A=1", markName + "X=2"}; !slices.Equal(got, want) {
@@ -139,5 +111,34 @@ func TestMarked(t *testing.T) {
 	}
 	if env[1] != markName+"=outer" {
 		t.Error("the caller's environment was changed")
+	}
+}
+
+// What has neither session nor mark of a service is of none, and let alone.
+func TestOwnerIsUnknown(t *testing.T) {
+	path, hear := fifo(t)
+	g := setUp(t, TrackEvents, fmt.Sprintf("(env -i sh -c 'echo $$ >%s; exec sleep 1000' &); exec sleep 1000", path))
+	other := g.newUnit(Config{Spec: service.Spec{Name: "y"}, Log: g.u.log})
+	other.id = g.u.id + 1
+	g.units[other.id] = other
+	pid, pidfd := run(t, "env", "-i", "sleep", "1000")
+	marked, _ := run(t, "env", "-i", markName+"=y", "sleep", "1000")
+	eventually(t, "it runs", func() bool { return host.newMemories().environs([]int{marked}, markName)[0].text != "" })
+	orphan := pidOf(hear())
+	eventually(t, "it is an orphan", func() bool { return must(host.statOf(orphan)).ppid == g.pid })
+	g.happen(fork(g.pid, pid), fork(g.pid, marked), fork(g.pid, orphan))
+	for pid, want := range map[int]settle.Unit{pid: settle.Stranger, marked: other.id, orphan: g.u.id, g.main: g.u.id} {
+		if got := g.unitOf(pid); got != want {
+			t.Errorf("%v is of %d, want %d", g.table.Process(pid), got, want)
+		}
+	}
+	g.wantTree("%d<0 %d<0", g.main, orphan)
+	delete(g.units, other.id)
+	g.tell(g.u, service.Stop{})
+	for g.catchUp(); g.tree() != ""; {
+		check(t, g.turn())
+	}
+	if isDead(pidfd) {
+		t.Error("it was killed")
 	}
 }

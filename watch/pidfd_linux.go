@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"os"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +39,7 @@ const (
 	clientReserve = 16
 )
 
-// inReserve tells whether a descriptor is one of the last few that may be open,
+// inReserve reports whether a descriptor is one of the last few that may be open,
 // a quarter where there are not many. The kernel gives out the lowest first.
 func inReserve(fd, reserve int) bool {
 	var limit unix.Rlimit
@@ -50,15 +51,31 @@ func inReserve(fd, reserve int) bool {
 
 func (linux) getpid() int { return os.Getpid() }
 
-// inodeOf is the inode of a pidfd: since Linux 6.9 (pidfs) each process has one
-// of its own, and none has it after it.
+// inodeOf returns the inode of a pidfd. Since Linux 6.9 (pidfs) each process has one of its own, and
+// none has it after it; before that it is 0.
 func (linux) inodeOf(pidfd int) (uint64, error) {
+	if !hasPidfs() {
+		return 0, nil
+	}
 	var st unix.Stat_t
 	err := unix.Fstat(pidfd, &st)
 	return st.Ino, err
 }
 
-// isGone tells whether there is no process of that pid, not even a zombie.
+// pidfsMagic is the type of that file system (PID_FS_MAGIC, include/uapi/linux/magic.h).
+const pidfsMagic = 0x50494446
+
+var hasPidfs = sync.OnceValue(func() bool {
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Type == pidfsMagic
+})
+
+// isGone reports whether there is no process of that pid, not even a zombie.
 func (linux) isGone(pid int) bool {
 	_, err := unix.Getpgid(pid)
 	return err == unix.ESRCH
@@ -80,11 +97,18 @@ var (
 )
 
 // endOf returns how a child ended that is dead, and leaves it a zombie, so that
-// nobody else gets its pid (waitid(P_PIDFD), Linux 5.4). The error is
-// errNotOurs for a process that is somebody else's child, and errNotEnded for
+// no other process gets its pid (waitid(P_PIDFD), Linux 5.4). The error is
+// errNotOurs for a process that is another process's child, and errNotEnded for
 // one that lives, or that a tracer has still to let go.
-func (linux) endOf(pidfd int) (service.Exit, error) {
-	info, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
+func (linux) endOf(pidfd int) (service.Exit, error) { return waitPidfd(pidfd, unix.WNOWAIT) }
+
+// reap returns how a child ended, as endOf does, and does away with its zombie.
+func (linux) reap(pidfd int) (service.Exit, error) {
+	return waitPidfd(pidfd, 0)
+}
+
+func waitPidfd(pidfd, flags int) (service.Exit, error) {
+	info, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG|flags)
 	switch {
 	case errors.Is(err, unix.ECHILD):
 		return service.Exit{}, errNotOurs
@@ -94,12 +118,6 @@ func (linux) endOf(pidfd int) (service.Exit, error) {
 		return service.Exit{}, errNotEnded
 	}
 	return info.exit(), nil
-}
-
-// reap does away with the zombie of a dead child.
-func (linux) reap(pidfd int) error {
-	_, err := waitid(unix.P_PIDFD, pidfd, unix.WEXITED|unix.WNOHANG)
-	return os.NewSyscallError("waitid", err)
 }
 
 // exitInfo is how a process ended that is dead and reaped, whoever its parent
@@ -113,7 +131,7 @@ func (linux) exitInfo(pidfd int) (exit service.Exit, told bool) {
 	return exitOf(uint32(info.Exit_code)), true
 }
 
-// isReadable tells whether the process of a pidfd has ended, reaped or not.
+// isReadable reports whether the process of a pidfd has ended, reaped or not.
 func (linux) isReadable(pidfd int) bool {
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
 	for {
@@ -124,7 +142,7 @@ func (linux) isReadable(pidfd int) bool {
 	}
 }
 
-// hasChildren tells whether we have any child, dead or alive.
+// hasChildren reports whether we have any child, dead or alive.
 func (linux) hasChildren() bool {
 	_, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 	return err == nil
@@ -152,14 +170,16 @@ type childInfo struct {
 	status             int32
 }
 
+// waitid does not wait. To do away with a process takes the kernel longer than the
+// runtime lets a system call keep its processor (P), unless it is a raw one; to get
+// that back would take another 100 µs.
 func waitid(idType, id, options int) (childInfo, error) {
 	var info unix.Siginfo
-	for {
-		err := unix.Waitid(idType, id, &info, options, nil)
-		if err != unix.EINTR {
-			return *(*childInfo)(unsafe.Pointer(&info)), err
-		}
+	_, _, errno := unix.RawSyscall6(unix.SYS_WAITID, uintptr(idType), uintptr(id), uintptr(unsafe.Pointer(&info)), uintptr(options|unix.WNOHANG), 0, 0)
+	if errno != 0 {
+		return childInfo{}, errno
 	}
+	return *(*childInfo)(unsafe.Pointer(&info)), nil
 }
 
 // The values of si_code for SIGCHLD.

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
 // run starts a program as the supervisor does, with nothing to read or write.
 func run(t *testing.T, args ...string) (pid, pidfd int) {
 	t.Helper()
 	p := program(t, args...)
-	pid, pidfd, err := p.exec()
-	check(t, err)
+	pid, pidfd = p.exec(t)
 	t.Cleanup(func() {
 		_ = host.sendSignal(pidfd, unix.SIGKILL)
 		_, _ = unix.Wait4(pid, nil, 0, nil) // most have been reaped
@@ -31,7 +31,7 @@ func run(t *testing.T, args ...string) (pid, pidfd int) {
 func takeEnd(pidfd int) (service.Exit, error) {
 	exit, err := host.endOf(pidfd)
 	if err == nil {
-		err = host.reap(pidfd)
+		_, err = host.reap(pidfd)
 	}
 	return exit, err
 }
@@ -237,13 +237,13 @@ func TestExitInfo(t *testing.T) {
 func TestZombieIsIdentified(t *testing.T) {
 	pid, pidfd := run(t, "sh", "-c", "exit 3")
 	readable(t, pidfd)
-	p := &process{pid: pid, pidfd: pidfd}
-	s := &Supervisor{kernel: host, pid: host.getpid()}
-	if !s.identify(p) || p.identity.PID != pid || p.identity.Start == 0 {
-		t.Errorf("a zombie: %+v", p.identity)
+	p := &settle.Process{PID: pid, FD: pidfd}
+	s := &Host{kernel: host, pid: host.getpid()}
+	if !s.identify(p) || p.Start == 0 {
+		t.Errorf("a zombie: %+v", p)
 	}
-	check(t, host.reap(pidfd))
-	if p := (&process{pid: pid, pidfd: pidfd}); s.identify(p) {
-		t.Errorf("reaped: %+v", p.identity)
+	must(host.reap(pidfd))
+	if p := (&settle.Process{PID: pid, FD: pidfd}); s.identify(p) {
+		t.Errorf("reaped: %+v", p)
 	}
 }

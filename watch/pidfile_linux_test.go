@@ -14,8 +14,9 @@ import (
 
 func openPidfile(t *testing.T, path string) *pidfile {
 	t.Helper()
-	p, err := newPidfile(path)
+	p, err := newPidfile(path, nil)
 	check(t, err)
+	p.watch()
 	t.Cleanup(func() { check(t, p.close()) })
 	return p
 }
@@ -27,7 +28,7 @@ func (p *pidfile) await(t *testing.T, want int) {
 	for {
 		readable(t, p.fd)
 		p.drain()
-		if pid, err := p.read(); err == nil && pid == want {
+		if r := p.look(); r.err == nil && r.pid == want {
 			return
 		}
 	}
@@ -99,6 +100,7 @@ func TestPidfileFolderComesBack(t *testing.T) {
 		check(t, os.RemoveAll(dir))
 		readable(t, p.fd) // the watch on it is gone
 		p.drain()
+		p.watch()
 	}
 }
 
@@ -106,8 +108,9 @@ func TestPidfileFolderComesBack(t *testing.T) {
 func TestPidfileFolderRace(t *testing.T) {
 	for i := range 300 {
 		path := filepath.Join(t.TempDir(), "a/b/c/d/e/f", "x.pid")
-		p, err := newPidfile(path)
+		p, err := newPidfile(path, nil)
 		check(t, err)
+		p.watch()
 		done := make(chan error, 1)
 		go func() {
 			done <- errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("42\n"), 0o644))
@@ -116,7 +119,7 @@ func TestPidfileFolderRace(t *testing.T) {
 		for wrote := false; pid == 0; {
 			if readableWithin(p.fd, 0) {
 				p.drain()
-				pid, _ = p.read()
+				pid = p.look().pid
 				continue
 			}
 			if wrote {

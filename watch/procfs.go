@@ -26,8 +26,16 @@ const userTick = 10 * time.Millisecond
 func parseStat(stat []byte) (procStat, error) {
 	const stateAt, ppidAt, startAt = 0, 1, 19 // of the fields after the command (proc(5))
 	i := bytes.LastIndexByte(stat, ')')
-	fields := bytes.Fields(stat[i+1:])
-	if i < 0 || len(fields) <= startAt {
+	var fields [startAt + 1][]byte // there are more, and a slice of all is 2 kB of garbage
+	n := 0
+	for field := range bytes.FieldsSeq(stat[i+1:]) {
+		if n == len(fields) {
+			break
+		}
+		fields[n] = field
+		n++
+	}
+	if i < 0 || n < len(fields) {
 		return procStat{}, errStat
 	}
 	ppid, err := strconv.Atoi(string(fields[ppidAt]))
@@ -68,7 +76,7 @@ func interpreter(head []byte) []string {
 	return []string{text[:end], strings.TrimLeft(text[end:], " \t")}
 }
 
-// valueOf is what an environment, as environOf has it, says for a variable;
+// valueOf is what an environment, as /proc/PID/environ has it, says for a variable;
 // empty where there is none.
 func valueOf(env []byte, variable string) string {
 	for v := range bytes.SplitSeq(env, []byte{0}) {

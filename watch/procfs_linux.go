@@ -30,7 +30,7 @@ func (k linux) canScan() error {
 	return nil
 }
 
-// hasChildrenFiles tells whether the kernel has them (CONFIG_PROC_CHILDREN).
+// hasChildrenFiles reports whether the kernel has them (CONFIG_PROC_CHILDREN).
 var hasChildrenFiles = sync.OnceValue(func() bool {
 	_, err := os.Stat("/proc/thread-self/children")
 	return err == nil
@@ -65,7 +65,7 @@ func listedChildren(pid int) []int {
 // maxChildren bounds a children file, in bytes: pid_max is at most 4194304.
 const maxChildren = 4194304 * len("4194304 ")
 
-// searchedChildren asks all processes who their parent is.
+// searchedChildren reads the parent of every process.
 func (k linux) searchedChildren(pid int) []int {
 	all, err := k.allPids()
 	if err != nil {
@@ -78,12 +78,6 @@ func (linux) allPids() ([]int, error) { return pidsIn("/proc") }
 
 // sessionOf is the session of a process (getsid).
 func (linux) sessionOf(pid int) (int, error) { return unix.Getsid(pid) }
-
-// environOf is the environment that a process was given, as NAME=value with
-// zeros after each.
-func (linux) environOf(pid int) ([]byte, error) {
-	return readUpTo(fmt.Sprintf("/proc/%d/environ", pid), 1<<20)
-}
 
 // pidsIn lists the entries of a folder that are numbers.
 func pidsIn(dir string) (pids []int, err error) {
@@ -113,16 +107,8 @@ func (linux) fileOf(pid int) string {
 	return strings.TrimSuffix(file, " (deleted)")
 }
 
-// programOf is what a process runs; parts that can't be read stay empty. The
-// arguments are in the memory of the process, and a fork locks that: who forks
-// without end keeps the reader waiting.
-func (k linux) programOf(pid int) service.Program {
-	args, _ := readUpTo(fmt.Sprintf("/proc/%d/cmdline", pid), 4096)
-	return service.Program{File: k.fileOf(pid), Args: string(args)}
-}
-
-// programFrom is what programOf would tell of a process that was just started
-// from p, and may be gone already.
+// programFrom is what a process runs that was just started from p, and may be
+// gone already.
 func programFrom(p *Program) service.Program {
 	file, args := p.Path, p.Args
 	head, err := readUpTo(p.Path, 256)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
 // record is what a supervisor writes down for the one that comes after it.
@@ -25,7 +26,7 @@ type record struct {
 
 // RecordVersion is the version of what a supervisor writes down; another one
 // can't be gone on with.
-const RecordVersion = 1
+const RecordVersion = 2
 
 // clockOf is how far the time of day is ahead of the time since boot. It stays
 // the same as long as nobody sets the clock.
@@ -69,7 +70,7 @@ type identity struct {
 	Inode uint64        `json:"inode"` // of its pidfd: never the same again since Linux 6.9
 }
 
-// identityOf is the identity of the process that a pidfd was opened for.
+// identityOf returns the identity of the process that a pidfd was opened for.
 func identityOf(k kernel, pid, pidfd int) (identity, error) {
 	inode, err := k.inodeOf(pidfd)
 	if err != nil {
@@ -93,18 +94,20 @@ func (linux) bootID() string {
 // something has changed, and at once when its state or its main process has.
 type recorder struct {
 	file   StateFile // nil: it is not written down
+	lane   lane
 	boot   string
 	urgent bool
 	stale  bool // what is written down is not all
 	armed  bool // there is a deadline for that
 	failed bool // it could not be written, and that was told
+	last   bool // it was written for the binary that is exec'ed in our place
 }
 
 // recordDelay is how long changes wait that are of no great weight.
 const recordDelay = time.Second
 
-func newRecorder(file StateFile, k kernel) recorder {
-	r := recorder{file: file}
+func newRecorder(file StateFile, k kernel, disks *crew) recorder {
+	r := recorder{file: file, lane: lane{crew: disks}}
 	if file != nil {
 		r.boot = k.bootID()
 	}
@@ -122,11 +125,14 @@ func (r *recorder) told(before, now service.Gist, ev service.Event) {
 }
 
 // recordAll is called at the end of a turn.
-func (s *Supervisor) recordAll() {
-	for _, u := range s.units {
+func (s *Host) recordAll() {
+	for _, u := range s.all() {
 		r := &u.recorder
+		if r.file == nil || r.failed && r.lane.busy() {
+			u.reportDue()
+		}
 		switch {
-		case r.file == nil || !r.stale:
+		case r.file == nil || !r.stale || r.lane.busy() || u.adopting: // a machine that has not resumed is no state to go on with
 		case r.urgent:
 			s.writeRecord(u)
 		case !r.armed:
@@ -136,25 +142,43 @@ func (s *Supervisor) recordAll() {
 	}
 }
 
-// writeRecord writes a service down. A disk that is full is told of once; the
-// service is not to suffer from it.
-func (s *Supervisor) writeRecord(u *unit) {
+// recordDue is called when a change has waited long enough.
+func (s *Host) recordDue(u *unit) { u.recorder.armed, u.recorder.urgent = false, true }
+
+// writeRecord hands over what there is to be written down of a service.
+func (s *Host) writeRecord(u *unit) {
 	r := &u.recorder
 	if r.armed {
 		s.check(s.timers.Clear(deadline{record: u}))
 	}
 	r.stale, r.urgent, r.armed = false, false, false
 	b, err := json.Marshal(s.recordOf(u))
-	if err == nil {
-		err = r.file.WriteState(b)
+	if err != nil {
+		u.recorded(err)
+		return
 	}
+	file, due := r.file, u.due != nil
+	s.errands.run(&r.lane, filePatience, func() func() {
+		err := file.WriteState(b)
+		return func() {
+			if u.recorded(err); due {
+				u.reportDue()
+			}
+		}
+	}, func() { u.recorded(errHangs) })
+}
+
+// recorded is called with what has come of it. A disk that is full is told of
+// once; the service is not to suffer from it.
+func (u *unit) recorded(err error) {
+	r := &u.recorder
 	if err != nil && !r.failed {
 		u.log.Warn(u.name+": if the supervisor is killed, the next one will not know all", "error", err)
 	}
 	r.failed = err != nil
 }
 
-func (s *Supervisor) recordOf(u *unit) record {
+func (s *Host) recordOf(u *unit) record {
 	now := s.now()
 	rec := record{
 		V: RecordVersion, Boot: u.recorder.boot, Clock: clockOf(now, s.uptime()), Machine: u.machine.Save(), Started: u.started,
@@ -163,27 +187,28 @@ func (s *Supervisor) recordOf(u *unit) record {
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	rec.Machine.Rebase(func(t time.Time) time.Time { return byClock(t, now) })
 	for _, q := range rec.Machine.Procs {
-		if p := s.procs[q.PID]; p != nil && s.identify(p) {
-			rec.Procs = append(rec.Procs, p.identity)
+		if p := s.table.Known(u.id, q.PID); p != nil && s.identify(p) {
+			rec.Procs = append(rec.Procs, identity{p.PID, p.Start, p.Inode})
 		}
 	}
 	return rec
 }
 
-// identify finds out the identity of a process, once; it tells whether it is
+// identify finds out what tells a process from all others, once; it reports whether that is
 // known.
-func (s *Supervisor) identify(p *process) bool {
-	if p.identity.PID != 0 || p.pidfd < 0 {
-		return p.identity.PID != 0
+func (s *Host) identify(p *settle.Process) bool {
+	if p.Start != 0 || p.Inode != 0 || p.FD < 0 {
+		return p.Start != 0 || p.Inode != 0
 	}
-	id, err := identityOf(s.kernel, p.pid, p.pidfd)
-	if errors.Is(err, errGone) {
-		_, err = s.endOf(p.pidfd) // a zombie of ours is nobody else, and waits for who is exec'ed in our place
+	stat, err := s.statOf(p.PID)
+	if _, errEnd := s.endOf(p.FD); err != nil || errEnd != nil && s.hasEnded(p) {
+		return false // it is dead, and that may have been said of another one
 	}
-	if err != nil || !s.belongs(p) {
-		return false // dead: there is no going on with it
+	p.Start = stat.start
+	if p.Inode == 0 {
+		p.Inode, err = s.inodeOf(p.FD)
+		s.check(err)
 	}
-	p.identity = id
 	return true
 }
 

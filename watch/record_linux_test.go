@@ -140,13 +140,13 @@ func FuzzHandover(f *testing.F) {
 	m := service.New(service.Spec{Name: "x"})
 	m.Step(time.Unix(1, 0), service.Start{})
 	m.Step(time.Unix(1, 0), service.Spawned{Run: 1, PID: 100})
-	good := handover{
-		Record: record{V: RecordVersion, Machine: m.Save(), Procs: []identity{{100, 1, 2}}}, Strangers: []int{7},
+	good := unitHandover{
+		Name: "x", Record: record{V: RecordVersion, Machine: m.Save(), Procs: []identity{{100, 1, 2}}},
 		Peers: []peerRecord{{FD: 9, In: []byte("{"), What: waitUpgrade}}, Begun: []byte("half a li"), Seq: 12,
 	}
-	f.Add(must(json.Marshal(good)))
-	f.Add(must(json.Marshal(handover{Record: record{V: RecordVersion + 1, Machine: m.Save()}})))
-	f.Add([]byte(`{"record":{"v":1,"machine":{"state":"running","programs":[{}],"main":3}}}`))
+	f.Add(must(json.Marshal(handover{Strangers: []int{7}, Units: []unitHandover{good, {Name: "y"}}})))
+	f.Add(must(json.Marshal(handover{Units: []unitHandover{{Name: "x", Record: record{V: RecordVersion + 1, Machine: m.Save()}}}})))
+	f.Add([]byte(`{"units":[{"name":"x","record":{"v":2,"machine":{"state":"running","programs":[{}],"main":3}}}]}`))
 	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, state []byte) {
 		u := &unit{name: "x", log: slog.New(slog.DiscardHandler)}
@@ -240,7 +240,7 @@ func TestRecordOfALiveClock(t *testing.T) {
 			m.Step(armed, ev)
 		}
 		k := &clockOnly{kernel: host, at: setClock(armed.Add(2*time.Second), set)}
-		rec := (&Supervisor{kernel: k}).recordOf(u)
+		rec := (&Host{kernel: k}).recordOf(u)
 		text := must(json.Marshal(rec))
 		check(t, json.Unmarshal(text, &rec))
 		rec.rebase(k.at, k.uptime())

@@ -11,7 +11,7 @@ import (
 // quotePatience is how long what the program had to say is waited for.
 const quotePatience = 2 * time.Second
 
-func (u *unit) makeOutput(s *Supervisor) func() error {
+func (u *unit) makeOutput(s *Host) func() error {
 	return func() (err error) {
 		if u.config.Output.Pipe == nil {
 			return nil
@@ -38,17 +38,28 @@ func (u *unit) reopen() {
 	}
 }
 
-// report tells the first outcome of a start.
+// report tells the first outcome of a start, as soon as that is written down: if the supervisor is killed
+// then, the next one knows it.
 func (u *unit) report(r Report) {
-	if tell := u.config.Report; tell != nil {
-		u.config.Report = nil
-		tell(r)
+	if u.config.Report != nil && u.due == nil {
+		u.due = &r
+		u.recorder.stale, u.recorder.urgent = true, true
 	}
+}
+
+// reportDue is called when that is written down, or can't be.
+func (u *unit) reportDue() {
+	if u.due == nil {
+		return
+	}
+	tell, r := u.config.Report, *u.due
+	u.config.Report, u.due = nil, nil
+	tell(r)
 }
 
 // explain reports the outcome of a start that did not come up, with the
 // program's last lines.
-func (s *Supervisor) explain(u *unit, r Report) {
+func (s *Host) explain(u *unit, r Report) {
 	switch {
 	case u.config.Report == nil || u.failure != nil:
 	case r.Status != 0 && s.quote(u):
@@ -60,7 +71,7 @@ func (s *Supervisor) explain(u *unit, r Report) {
 
 // heedWords keeps what a program has said last before it failed, and while it
 // was restarted: that is mostly why.
-func (s *Supervisor) heedWords(u *unit, what service.What) {
+func (s *Host) heedWords(u *unit, what service.What) {
 	switch {
 	case what == service.NoteCrashed, what == service.NoteFailed, what == service.NoteRunning && u.machine.Run() > 1:
 		u.said = nil
@@ -69,8 +80,8 @@ func (s *Supervisor) heedWords(u *unit, what service.What) {
 }
 
 // quote asks the room of the output for the program's last lines since it was
-// started; it tells whether they will come.
-func (s *Supervisor) quote(u *unit) bool {
+// started; it reports whether they will come.
+func (s *Host) quote(u *unit) bool {
 	if !u.quoting && u.output != nil && u.output.quote(u.begun) {
 		u.quoting = true
 		s.check(s.timers.Set(deadline{unit: u, quote: true}, s.now().Add(quotePatience)))
@@ -79,7 +90,7 @@ func (s *Supervisor) quote(u *unit) bool {
 }
 
 // quoted is called when the lines have come or the time is over.
-func (s *Supervisor) quoted(u *unit, lines []string) {
+func (s *Host) quoted(u *unit, lines []string) {
 	if !u.quoting {
 		return
 	}

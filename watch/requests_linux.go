@@ -172,7 +172,7 @@ func (v *server) publish(ev control.Event) {
 	}
 }
 
-// follows tells whether somebody does.
+// follows reports whether somebody does.
 func (v *server) follows() bool {
 	if v == nil {
 		return false
@@ -186,16 +186,16 @@ func (v *server) follows() bool {
 }
 
 // send sends a signal to a service's main process, or to all its processes.
-func (s *Supervisor) send(u *unit, sig unix.Signal, all bool) error {
+func (s *Host) send(u *unit, sig unix.Signal, all bool) error {
 	snap := u.machine.Snapshot()
 	var errs []error
 	sent := 0
 	for _, q := range snap.Procs {
-		p := s.procs[q.PID]
-		if p == nil || p.pidfd < 0 || s.isStranger(p) || !all && q.PID != snap.Main {
+		p := s.table.Known(u.id, q.PID)
+		if p == nil || p.FD < 0 || !all && q.PID != snap.Main {
 			continue
 		}
-		if err := s.sendSignal(p.pidfd, sig); err != nil {
+		if err := s.sendSignal(p.FD, sig); err != nil {
 			errs = append(errs, fmt.Errorf("signal to pid %d: %w", q.PID, err))
 			continue
 		}

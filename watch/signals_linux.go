@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -11,9 +12,9 @@ import (
 )
 
 // caught are the signals that mean something to a supervisor, and those that
-// must not kill it by accident.
+// must not kill it by accident. CHLD has a way of its own, see catchChild.
 var caught = []unix.Signal{
-	unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP,
+	unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP,
 	unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2,
 }
 
@@ -34,7 +35,7 @@ type signals struct {
 func newSignals() (*signals, error) {
 	s := &signals{all: CatchSignals(), done: make(chan struct{})}
 	var set unix.Sigset_t
-	for _, sig := range caught {
+	for _, sig := range append([]unix.Signal{putAside}, caught...) {
 		addSignal(&set, sig)
 	}
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &s.mask); err != nil {
@@ -42,10 +43,11 @@ func newSignals() (*signals, error) {
 	}
 	var err error
 	if s.fd, err = unix.Signalfd(-1, &set, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK); err != nil {
-		return nil, os.NewSyscallError("signalfd", err)
+		err = os.NewSyscallError("signalfd", err)
+		return nil, errors.Join(err, unix.PthreadSigmask(unix.SIG_SETMASK, &s.mask, nil))
 	}
 	go s.forward(os.Getpid(), unix.Gettid())
-	return s, nil
+	return s, catchChild(os.Getpid(), unix.Gettid())
 }
 
 // forward sends what was caught to the loop's thread, until the room is
@@ -98,13 +100,21 @@ func (s *signals) read(each func(sig unix.Signal)) error {
 		buf := (*[unsafe.Sizeof(info)]byte)(unsafe.Pointer(&info))
 		switch _, err := unix.Read(s.fd, buf[:]); err {
 		case nil:
-			each(unix.Signal(info.Signo))
+			each(meant(unix.Signal(info.Signo)))
 		case unix.EAGAIN:
 			return nil
 		default:
 			return os.NewSyscallError("read signalfd", err)
 		}
 	}
+}
+
+// meant is the signal that was sent to us, by the one that the signalfd has.
+func meant(sig unix.Signal) unix.Signal {
+	if sig == putAside {
+		return unix.SIGCHLD
+	}
+	return sig
 }
 
 func (s *signals) close() error {

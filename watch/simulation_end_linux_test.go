@@ -17,73 +17,89 @@ import (
 type end struct {
 	rests  int // looks for something that was missed, since the last trial
 	asked  bool
-	trials []*trial      // what is still to be tried
-	trial  *trial        // what was
-	tried  time.Duration // when
-	gist   service.Gist  // of the service before
-	starts int           // before
-	alone  bool          // main was all there was
+	trials []trial        // what is still to be tried
+	trial  trial          // what was
+	tried  time.Duration  // when
+	gists  []service.Gist // of the services before
+	starts []int          // before
+	alone  bool           // main was all there was
 }
 
-// trial is something that is done to the service, and what must have come of it
-// when all is at rest again. Where that can be the end, ends says which.
+// trial is something that is done to a service, or to all where it is nil, and what
+// must have come of it when all is at rest again. Where that can be the end,
+// ends says which.
 type trial struct {
 	name string
-	try  func(*life)
-	came func(*life)
-	ends func(*life, *service.Done) bool
+	of   *subject
+	try  func(*subject)
+	came func(*subject)
+	ends func(*service.Done) bool
 }
 
-// slack is by how much things may be late when all is calm: who is not our child
+// slack is by how much things may be late when all is calm: a process that is not our child
 // takes a tenth of a second to bury, and one is asked to end after the other.
 const slack = time.Second
 
 // patience is how long processes have to end before they are killed.
-func (l *life) patience() time.Duration {
-	spec := &l.config.Spec
-	if l.end.trial.name == "crash" {
+func (s *subject) patience() time.Duration {
+	spec := &s.config.Spec
+	if s.l.end.trial.name == "crash" {
 		return min(spec.StopTimeout, max(spec.RespawnDelay, service.ClearTime))
 	}
 	return spec.StopTimeout
 }
 
-// plan is what the end of a life is made of.
-func (l *life) plan() []*trial {
-	trials := []*trial{{name: "rest", try: func(*life) {}, came: (*life).goesOn}}
-	if l.m.one(2) {
-		trials = append(trials, &trial{name: "a death that does not matter", try: (*life).killOther, came: (*life).goesOn})
+// plan is what the end of a life is made of: the trials of each service, in any order
+// among them, and perhaps an end for all at once.
+func (l *life) plan() {
+	e, together := &l.end, l.m.one(2)
+	var all [][]trial
+	for _, s := range l.subjects {
+		if !s.seen.over {
+			all = append(all, s.plan(together))
+		}
 	}
-	crash := &trial{name: "crash", try: (*life).crash, came: (*life).comesBack}
-	trials = append(trials, &trial{name: "reset", try: (*life).reset, came: (*life).goesOn}, crash)
-	limit := l.config.Spec.RespawnLimit
-	switch l.m.chance.IntN(4) {
+	for len(all) > 0 {
+		i := l.m.chance.IntN(len(all))
+		e.trials = append(e.trials, all[i][0])
+		if all[i] = all[i][1:]; len(all[i]) == 0 {
+			all = slices.Delete(all, i, i+1)
+		}
+	}
+	if together {
+		e.trials = append(e.trials, trial{name: "TERM", ends: isNormal})
+	}
+}
+
+// plan is what is tried of a service; another end stands for its own.
+func (s *subject) plan(together bool) []trial {
+	crash := trial{"crash", s, (*subject).crash, (*subject).comesBack, nil}
+	trials := []trial{{"reset", s, func(s *subject) { s.l.m.client.ask = s.reset }, (*subject).goesOn, nil}, crash}
+	if s.l.m.one(2) {
+		trials = append([]trial{{"a death that does not matter", s, (*subject).killOther, (*subject).goesOn, nil}}, trials...)
+	}
+	stop := trial{"stop", s, func(s *subject) { s.l.m.client.ask = s.stop }, nil, isNormal}
+	limit := s.config.Spec.RespawnLimit
+	switch s.l.m.chance.IntN(4) {
 	case 0:
-		return append(trials, &trial{name: "normal end", try: (*life).endMain, came: (*life).wasSucceeded, ends: isNormal}, l.stop())
+		trials = append(trials, trial{"normal end", s, (*subject).endMain, (*subject).wasSucceeded, isNormal})
 	case 1:
 		if limit > 0 {
 			for range limit - 1 {
 				trials = append(trials, crash)
 			}
-			return append(trials, &trial{name: "crash", try: (*life).crash, ends: hasGivenUp})
+			return append(trials, trial{"crash", s, (*subject).crash, nil, hasGivenUp})
 		}
 	}
-	return append(trials, l.stop())
+	if together {
+		return trials
+	}
+	return append(trials, stop)
 }
 
-// stop is a client's stop, or a TERM.
-func (l *life) stop() *trial {
-	return &trial{name: "stop", ends: isNormal, try: func(l *life) {
-		if l.m.one(2) {
-			l.m.term = true
-		} else {
-			l.m.client.ask = l.stopping
-		}
-	}}
-}
+func isNormal(done *service.Done) bool { return done.Status == 0 }
 
-func isNormal(_ *life, done *service.Done) bool { return done.Status == 0 }
-
-func hasGivenUp(_ *life, done *service.Done) bool {
+func hasGivenUp(done *service.Done) bool {
 	return done.Status == 1 && strings.Contains(done.Text, "gave up")
 }
 
@@ -100,50 +116,73 @@ func (l *life) resting(at time.Time, more bool) bool {
 		e.rests++
 		return false
 	}
-	if !e.asked { // a scan finds who is there when something wakes the loop
+	if !e.asked { // a scan finds what is there when something wakes the loop
 		e.asked = true
-		l.m.client.ask = func(s *Supervisor) { s.status(s.units[0]) }
+		l.m.client.ask = l.subjects[0].status
 		return true
 	}
 	e.rests, e.asked = 0, false
-	switch {
-	case e.trial == nil:
-		e.trials = l.plan()
+	l.atRest()
+	switch s := e.trial.of; {
+	case e.trial.name == "":
+		l.plan()
+	case s == nil || s.seen.over && e.trial.ends == nil:
+		l.violated("there are some left after %s", e.trial.name)
+	case s.seen.over:
 	case e.trial.came == nil:
-		l.violated("it does not end by %s", e.trial.name)
+		l.violated("%v does not end by %s", s, e.trial.name)
 	default:
-		e.trial.came(l)
+		e.trial.came(s)
 	}
-	l.try(e.trials[0])
+	l.othersGoOn()
+	l.tryNext()
 	return true
 }
 
-// try begins the next trial.
-func (l *life) try(t *trial) {
-	e, u := &l.end, l.s.units[0]
-	e.trials, e.trial = e.trials[1:], t
-	e.gist, e.starts, e.alone = u.machine.Gist(), l.seen.starts, len(l.m.living()) == 1
-	l.tell("try: " + t.name)
-	l.seen.deaths, l.seen.excused, l.seen.hurried = 0, false, false
-	t.try(l)
+// tryNext begins the next trial that makes sense.
+func (l *life) tryNext() {
+	e := &l.end
+	for e.trials[0].of != nil && e.trials[0].of.seen.over {
+		e.trials = e.trials[1:]
+	}
+	e.trial, e.trials = e.trials[0], e.trials[1:]
+	e.gists, e.starts = nil, nil
+	for _, s := range l.subjects {
+		e.gists, e.starts = append(e.gists, l.heart.gist(s.i)), append(e.starts, s.seen.starts)
+		s.seen.deaths, s.seen.excused, s.seen.hurried, s.seen.hungUp = 0, false, false, false
+	}
+	if s := e.trial.of; s != nil {
+		l.tell("try: " + e.trial.name + " of " + s.String())
+		e.alone = len(l.m.living(s)) == 1
+		e.trial.try(s)
+	} else {
+		l.tell("try: TERM")
+		l.m.term = true
+	}
 	e.tried = l.m.time
 }
 
-// goesOn is for what changes nothing.
-func (l *life) goesOn() {
-	l.atRest()
-	if g := l.s.units[0].machine.Gist(); l.end.trial.name != "rest" && g != l.end.gist {
-		l.violated("%s made %+v of %+v", l.end.trial.name, g, l.end.gist)
+// othersGoOn is for the services to which nothing was done.
+func (l *life) othersGoOn() {
+	for _, s := range l.subjects {
+		if l.end.gists != nil && s != l.end.trial.of && !s.seen.over {
+			s.goesOn()
+		}
 	}
 }
 
-// reset has restarts counted anew.
-func (l *life) reset() { l.m.client.ask = l.resetting }
+// goesOn is for what changes nothing.
+func (s *subject) goesOn() {
+	e := &s.l.end
+	if g := s.l.heart.gist(s.i); g != e.gists[s.i] || s.seen.starts != e.starts[s.i] {
+		s.l.violated("%s made %+v of %+v of %v", e.trial.name, g, e.gists[s.i], s)
+	}
+}
 
-// roots are the processes whose crash is the service's, or the others.
-func (l *life) roots(vital bool) (ts []*task) {
-	for _, p := range l.s.units[0].machine.Snapshot().Procs {
-		if t := l.m.tasks[p.PID]; t != nil && (p.Role == service.Main || p.Role == service.Root) == vital {
+// roots are the processes that stand for the service, or the others.
+func (s *subject) roots(vital bool) (ts []*task) {
+	for _, p := range s.l.heart.procs(s.i) {
+		if t := s.l.m.tasks[p.PID]; t != nil && (p.Role == service.Main || p.Role == service.Root) == vital {
 			ts = append(ts, t)
 		}
 	}
@@ -151,120 +190,60 @@ func (l *life) roots(vital bool) (ts []*task) {
 }
 
 // crash has one of the roots that stand for the service end badly.
-func (l *life) crash() {
-	ts, ways := l.roots(true), []unix.WaitStatus{9, 11, 15, 1 << 8, 3 << 8}
-	t := ts[l.m.chance.IntN(len(ts))]
-	l.m.exit(t, ways[l.m.chance.IntN(len(ways))])
+func (s *subject) crash() {
+	c := s.l.m.chance
+	ts, ways := s.roots(true), []unix.WaitStatus{9, 11, 15, 1 << 8, 3 << 8}
+	t := ts[c.IntN(len(ts))]
+	s.l.m.exit(t, ways[c.IntN(len(ways))])
 }
 
 // comesBack is for a crash.
-func (l *life) comesBack() {
-	l.atRest()
-	if n := l.seen.starts - l.end.starts; n != 1 {
-		l.violated("%d starts after a crash", n)
+func (s *subject) comesBack() {
+	if n := s.seen.starts - s.l.end.starts[s.i]; n != 1 {
+		s.l.violated("%d starts of %v after a crash", n, s)
 	}
 }
 
-// killOther has somebody end badly who is none of the service's roots.
-func (l *life) killOther() {
-	if ts := l.roots(false); len(ts) > 0 {
-		l.m.exit(ts[l.m.chance.IntN(len(ts))], 9)
+// killOther has a process end badly that is none of the service's roots.
+func (s *subject) killOther() {
+	if ts := s.roots(false); len(ts) > 0 {
+		s.l.m.exit(ts[s.l.m.chance.IntN(len(ts))], 9)
 	}
 }
 
 // endMain has main end normally, when it is young no more.
-func (l *life) endMain() {
-	l.m.time += service.MinUptime + time.Second
-	l.m.exit(l.m.tasks[l.end.gist.Main], 0)
+func (s *subject) endMain() {
+	s.l.m.time += service.MinUptime + time.Second
+	s.l.m.exit(s.l.m.tasks[s.l.end.gists[s.i].Main], 0)
 }
 
-// wasSucceeded is for a normal end of main that is not the service's: somebody
+// wasSucceeded is for a normal end of main that is not the service's: another process
 // was there to go on.
-func (l *life) wasSucceeded() {
-	l.atRest()
-	if l.seen.starts != l.end.starts || l.end.alone {
-		l.violated("main has ended normally, and there is another start")
+func (s *subject) wasSucceeded() {
+	if s.seen.starts != s.l.end.starts[s.i] || s.l.end.alone {
+		s.l.violated("main of %v has ended normally, and there is another start", s)
 	}
 }
 
 // checkEnd is for the end of the service: it must have been tried for, and come
 // in time.
-func (l *life) checkEnd(done *service.Done) {
-	e := &l.end
-	if e.trial == nil {
+func (s *subject) checkEnd(done *service.Done) {
+	l, e := s.l, &s.l.end
+	if e.trial.name == "" {
 		return // what was done in chaos leads to it
 	}
-	if e.trial.ends == nil || !e.trial.ends(l, done) {
-		l.violated("it has ended by %s: %+v", e.trial.name, *done)
+	if e.trial.ends == nil || !e.trial.ends(done) || e.trial.of != nil && e.trial.of != s {
+		l.violated("%v has ended by %s: %+v", s, e.trial.name, *done)
 	}
-	if took := l.m.time - e.tried; took > l.patience()+slack {
-		l.violated("it has ended %v after %s", took, e.trial.name)
-	}
-}
-
-// checkKill is for a KILL: who was asked to end has his time.
-func (l *life) checkKill() {
-	if e := &l.end; !l.chaos && e.trial != nil && l.m.time < e.tried+l.patience() {
-		l.violated("KILL is sent %v after %s", l.m.time-e.tried, e.trial.name)
+	if took := l.m.time - e.tried; took > s.patience()+slack {
+		l.violated("%v has ended %v after %s", s, took, e.trial.name)
 	}
 }
 
-// atRest looks whether all is well.
-func (l *life) atRest() {
-	s, m := l.s, l.m
-	u := s.units[0]
-	g := u.machine.Gist()
-	if g.State != service.Running || m.tasks[g.Main] == nil || !m.tasks[g.Main].ours || m.tasks[g.Main].dead {
-		l.violated("at rest, it is %v with main %d (%v); it knows %+v; there are %v", g.State, g.Main, m.tasks[g.Main], u.machine.Snapshot().Procs, m.living())
-	}
-	// A birth of which the kernel has lost all trace is noticed only when
-	// somebody has died; so is, by a scan, an orphan that did not come to us, and
-	// on the last step everybody.
-	living := m.living()
-	if m.knobs.loss > 0 || s.ladder.step == TrackScan && s.hasForeign(u) || s.ladder.step == TrackPidfile {
-		living = slices.DeleteFunc(living, func(t *task) bool { return s.procs[t.pid] == nil })
-	}
-	for _, t := range living {
-		if p := s.procs[t.pid]; p == nil || p.pidfd < 0 || m.process(p.pidfd) != t {
-			l.violated("%v is not followed", t)
-		}
-		if file := u.machine.Program(t.pid).File; file != t.program.File && m.knobs.loss == 0 && s.ladder.step < TrackScan && !t.blurred {
-			l.violated("%v is thought to run %q", t, file)
-		}
-	}
-	if known := len(u.machine.Snapshot().Procs); len(s.procs) != len(living) || known != len(living) {
-		l.violated("%d processes are known to the machine, %d to the supervisor; there are %v", known, len(s.procs), living)
-	}
-	if b := &s.ladder; b.step > b.first && len(living)+1 < m.knobs.setSize {
-		l.violated("births are known by %v, and not by %v again", b.step, b.first)
-	}
-	l.nothingLeft(len(living))
-}
-
-// nothingLeft looks whether something is half done, or kept of the dead.
-func (l *life) nothingLeft(living int) {
-	s, m := l.s, l.m
-	for _, t := range m.self.children {
-		if t.dead {
-			l.violated("a zombie is left: %v", t)
-		}
-	}
-	if n := len(s.ghosts) + len(s.kills) + len(s.early.events) + len(s.early.pids) + len(s.ladder.fresh) + len(s.ladder.late); n > 0 || s.ladder.lost {
-		l.violated("at rest, with something half done: %d ghosts, %d kills, %d events, %d fresh, lost: %v",
-			len(s.ghosts), len(s.kills), len(s.early.events), len(s.ladder.fresh), s.ladder.lost)
-	}
-	pidfds := 0
-	for _, f := range m.files {
-		if _, is := f.(*task); is {
-			pidfds++
-		}
-	}
-	if pidfds != living {
-		l.violated("%d pidfds for %d processes", pidfds, living)
-	}
-	if set, is := s.ladder.set.(*modelSet); is && m.knobs.loss == 0 {
-		if dead := len(set.births) - 1 - living; dead > l.vain { // those the spawner reaps; they go when the set is full
-			l.violated("the kernel's set keeps %d of the dead", dead)
-		}
+// checkKill is for a KILL: a process that was asked to end has its time.
+func (s *subject) checkKill() {
+	l, e := s.l, &s.l.end
+	if !l.chaos && e.trial.name != "" && l.m.time < e.tried+s.patience() {
+		l.violated("KILL is sent to %v %v after %s", s, l.m.time-e.tried, e.trial.name)
 	}
 }

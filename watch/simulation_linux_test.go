@@ -1,71 +1,63 @@
 package watch
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"hash/fnv"
-	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"respawner/watch/service"
 )
 
 // The whole supervisor above a model of the kernel. A life begins with a time
-// of chaos: its program is of any shape, processes come and go, events are
+// of chaos: its programs are of any shape, processes come and go, events are
 // late and lost, calls fail, clients ask for this and that, the supervisor is
 // killed and upgraded. Then nothing goes wrong any more, and all must be well
 // in the end. What must never be is looked for at each step.
 
 var (
-	seedFlag = flag.Uint64("seed", 0, "replay this seed of the simulation, and tell what happens")
-	stepFlag = flag.String("step", "", "replay it on this step of the ladder")
-	soakFlag = flag.Duration("soak", 0, "go on with the simulation for so long, with new seeds")
+	seedFlag     = flag.Uint64("seed", 0, "replay this seed of the simulation, and tell what happens")
+	soakFlag     = flag.Duration("soak", 0, "go on with the simulation for so long, with new seeds")
+	stepsFlag    = flag.Int("soaksteps", 0, "go on with it for so many steps")
+	servicesFlag = flag.Int("services", manyServices, "how many services a life has at most")
+	secretsFlag  = flag.Bool("secrets", bearsSecrets, "some processes are another user's, and /proc may hide them")
 )
 
-// steps is how many steps of the world a test run sees at least.
-const steps = 1_000_000
+// A test run lives so many lives, which have this many steps of the world at least.
+const (
+	usualLives = 700
+	usualSteps = 1_000_000
+)
 
 func TestSimulation(t *testing.T) {
 	if *seedFlag != 0 {
 		replay(t, *seedFlag)
 		return
 	}
-	for _, seed := range keptSeeds(t) {
-		live(t, seed)
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // a life is short, and small
+	kept := keptSeeds(t)
+	lives := &lives{t: t, next: func(n int) (seed uint64, more bool) {
+		if n < len(kept) {
+			return kept[n], true
+		}
+		return uint64(n - len(kept) + 1), n < len(kept)+usualLives
+	}}
+	if *soakFlag > 0 || *stepsFlag > 0 {
+		lives.next = lives.soak()
 	}
-	first := uint64(1)
-	if *soakFlag > 0 {
-		first = rand.Uint64() >> 16
-	}
-	total, lives, end := 0, 0, time.Now().Add(*soakFlag)
-	for seed := first; (total < steps || time.Now().Before(end)) && !t.Failed(); seed++ {
-		total += live(t, seed)
-		lives++
-	}
-	t.Logf("%d lives, %d steps", lives, total)
-}
-
-// TestSimulationOfThePidfileStep lives on the step that looks around only when
-// somebody has died: what is found then may be long gone, its pid given away.
-func TestSimulationOfThePidfileStep(t *testing.T) {
-	for seed := range uint64(300) {
-		liveOn(t, seed+1, TrackPidfile)
+	if lives.run(); lives.steps() < usualSteps {
+		t.Errorf("only %d steps", lives.steps())
 	}
 }
 
 // TestSimulationIsDeterministic makes sure that a seed tells a whole life.
 func TestSimulationIsDeterministic(t *testing.T) {
 	for seed := range uint64(50) {
-		a, b := newLife(seed+1), newLife(seed+1)
+		a, b := newLife(seed+1, 5, true), newLife(seed+1, 5, true)
 		a.tracing, b.tracing = true, true
 		a.live()
 		b.live()
@@ -88,288 +80,94 @@ func keptSeeds(t *testing.T) (seeds []uint64) {
 	return seeds
 }
 
-// live plays a life, and returns how many steps it had.
-func live(t *testing.T, seed uint64) int {
-	t.Helper()
-	return liveOn(t, seed, TrackBest)
-}
-
-func liveOn(t *testing.T, seed uint64, step Tracking) int {
-	t.Helper()
-	l := newLife(seed)
-	l.config.Tracking = step
-	if why := l.live(); why != "" {
-		t.Errorf("seed %d: %s\nreplay it: go test ./watch -run 'TestSimulation$' -seed=%d -step=%v", seed, why, seed, step)
-	}
-	return l.steps
-}
-
 func replay(t *testing.T, seed uint64) {
-	l := newLife(seed)
+	l := newLife(seed, *servicesFlag, *secretsFlag)
 	l.tracing, l.out = true, os.Stdout
-	l.config.Tracking, _ = ParseTracking(*stepFlag) // else the best
 	if why := l.live(); why != "" {
 		t.Errorf("seed %d: %s", seed, why)
 	}
 }
 
-// life is one run of the simulation.
-type life struct {
-	m      *model
-	s      *Supervisor
-	config Config
-	steps  int
-	chaos  bool
-	over   bool
-	until  int  // the step at which the chaos ends
-	runs   bool // the supervisor does: before that a call that fails is the end of it
-	mayDie bool // it may be killed now
-	state  []byte
+// lives are many of them, on all processors, and what came of them.
+type lives struct {
+	t    *testing.T
+	next func(n int) (seed uint64, more bool)
 
-	vain int // starts that have failed
-	seen seen
-	end  end
-
-	tracing bool
-	out     io.Writer
-	hash    uint64
+	mu    sync.Mutex
+	begun int
+	lived int
+	bad   int
+	by    [TrackPidfile + 1]int // steps, by the step of the ladder
+	told  time.Time
 }
 
-// violation is what the model panics with when something is that must not be.
-type violation struct{ text string }
+// maxBad is how many lives may go wrong before it is no use to live more.
+const maxBad = 50
 
-func (l *life) violated(format string, args ...any) { panic(violation{fmt.Sprintf(format, args...)}) }
-
-func newLife(seed uint64) *life {
-	l := &life{chaos: true}
-	l.m = newModel(seed, l)
-	c := l.m.chance
-	l.until = 200 + c.IntN(3000)
-	l.m.knobs = knobs{
-		pids: 24 + c.IntN(60), queue: 2 + c.IntN(2<<c.IntN(6)), setSize: 12 + c.IntN(80), shared: c.IntN(5) == 0,
-		noDial: c.IntN(4) == 0, noBPF: c.IntN(2) == 0, noFilter: c.IntN(3) == 0, exitInfo: c.IntN(2) == 0, hangUp: c.IntN(2) == 0,
-		faults: c.IntN(2) * c.IntN(20), loss: c.IntN(2) * c.IntN(10), deaf: c.IntN(2) * c.IntN(20),
+// soak are seeds that were never lived before, for as long as the flags say.
+func (ls *lives) soak() func(int) (uint64, bool) {
+	first, end := rand.Uint64()>>16, time.Now().Add(*soakFlag)
+	return func(n int) (uint64, bool) {
+		return first + uint64(n), time.Now().Before(end) || ls.steps() < *stepsFlag
 	}
-	l.config = Config{
-		Spec: service.Spec{
-			Name: "x", Follow: []service.Follow{service.FollowOn, service.FollowOn, service.FollowOn, service.FollowAuto, service.FollowAuto, service.FollowOff}[c.IntN(6)],
-			RespawnDelay: time.Duration(c.IntN(3)) * time.Second, RespawnLimit: c.IntN(2) * c.IntN(6), StopTimeout: time.Duration(1+c.IntN(5)) * time.Second,
-		},
-		Program: Program{Path: "/daemon", Args: []string{"/daemon"}}, Control: -1, ID: "id", State: l,
-		Log: slog.New(slog.NewTextHandler(logOf{l}, nil)), Exec: func(state []byte, _ []int) error { panic(upgraded{state}) },
+}
+
+func (ls *lives) run() {
+	ls.told = time.Now()
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(ls.work)
 	}
-	return l
+	workers.Wait()
+	ls.tell()
 }
 
-// logOf is where the supervisor's log goes.
-type logOf struct{ l *life }
-
-func (w logOf) Write(b []byte) (int, error) {
-	w.l.logged(strings.TrimSpace(string(b[strings.Index(string(b), "level"):])))
-	return len(b), nil
-}
-
-func (l *life) environ() string { return markID + "=id\x00" + markName + "=x\x00" }
-
-// WriteState is the file of what a later supervisor must know.
-func (l *life) WriteState(state []byte) error {
-	if l.m.fails() {
-		return unix.ENOSPC
-	}
-	l.state = state
-	return nil
-}
-
-// live returns what was violated, if anything.
-func (l *life) live() (why string) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case violation:
-			why = v.text
-		default:
-			why = fmt.Sprintf("panic: %v\n%s", v, debug.Stack())
+// work lives one life after the other.
+func (ls *lives) work() {
+	for {
+		ls.mu.Lock()
+		seed, more := ls.next(ls.begun)
+		more = more && ls.bad < maxBad
+		ls.begun++
+		ls.mu.Unlock()
+		if !more {
+			return
 		}
-	}()
-	for !l.over {
-		l.supervise()
-	}
-	return ""
-}
-
-// supervise is the life of one supervisor, from its start to its end, whatever
-// that is. It goes on with what the one before has left.
-func (l *life) supervise() {
-	m := l.m
-	for m.self == nil {
-		if m.self = m.add(m.init); m.self == nil {
-			m.happen()
-		}
-		if m.knobs.shared {
-			m.share()
-		}
-	}
-	l.tell(fmt.Sprintf("supervisor %d, resuming: %v, %s", m.self.pid, l.config.Resume != nil, l.state))
-	m.files = map[int]any{}
-	switch end := l.run().(type) {
-	case upgraded:
-		l.tell("upgrade")
-		m.queue = nil
-		l.config.Resume = &Resume{State: end.state, Upgraded: true}
-	case killed:
-		l.orphan()
-	default:
-		l.ended()
-		l.config.Resume, l.state = nil, nil
-		m.exit(m.self, 0)
-		m.self, l.over = nil, !l.chaos
+		l := newLife(seed, *servicesFlag, *secretsFlag)
+		ls.ended(l, seed, l.live())
 	}
 }
 
-// upgraded is what the supervisor panics with when it execs another binary.
-type upgraded struct{ state []byte }
-
-// run returns nil, killed or upgraded.
-func (l *life) run() (end any) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case killed, upgraded:
-			end = r
-		default:
-			panic(r)
-		}
-	}()
-	l.runs, l.mayDie = false, true
-	s, err := newSupervisor(l.m, l.config)
-	if err != nil {
-		l.violated("%v", err)
+// ended is called with what was violated in a life, if anything.
+func (ls *lives) ended(l *life, seed uint64, why string) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.lived++
+	for step, n := range l.by {
+		ls.by[step] += n
 	}
-	l.s = s
-	u := s.units[0]
-	u.server = &server{s: s, u: u, fd: -1}
-	client := &modelClient{}
-	l.m.client = client
-	fd := l.m.open(client)
-	_, err = s.loop.add(rankControl, fd, unix.EPOLLIN, func(uint32) { client.answer(s) })
-	l.runs = true
-	err = errors.Join(err, s.run())
-	l.runs, l.mayDie, u.server = false, false, nil
-	if err = errors.Join(err, s.close()); err != nil {
-		l.violated("%v", err)
+	if why != "" {
+		ls.bad++
+		ls.t.Errorf("seed %d: %s\nreplay it: go test ./watch -run 'TestSimulation$' -seed=%d -services=%d -secrets=%v", seed, why, seed, *servicesFlag, *secretsFlag)
 	}
-	if delete(l.m.files, fd); len(l.m.files) > 0 {
-		l.violated("descriptors are left open: %v", l.m.files)
-	}
-	return nil
-}
-
-// orphan is what becomes of a service whose supervisor was killed: a while later
-// there is another one, with whatever clock.
-func (l *life) orphan() {
-	m := l.m
-	l.tell("the supervisor is killed")
-	l.mayDie = false
-	old := m.self
-	m.self, m.queue, m.term, m.chld = nil, nil, false, false
-	m.exit(old, 9)
-	if m.spawns == nil {
-		m.spawns = &modelStarter{m: m}
-	}
-	if m.spawns.job != nil && m.spawns.job.task == nil {
-		m.spawns.job = nil
-	}
-	for range m.chance.IntN(50) {
-		m.happen()
-	}
-	for m.spawns.job != nil { // its lock can't be had before
-		m.happen()
-	}
-	m.wall = m.wall.Add(time.Duration(m.chance.IntN(7200)-3600) * time.Second)
-	then := []Then{ThenRun, ThenRun, ThenGoOn, ThenStop}[m.chance.IntN(4)]
-	l.config.Resume = &Resume{State: l.state, Then: then}
-	l.orphaned(then)
-}
-
-// stepped is called for each step of the world.
-func (l *life) stepped() {
-	if l.steps++; l.chaos && l.steps > l.until {
-		l.chaos, l.mayDie = false, false
-		l.tell("calm")
-	}
-	if l.steps > l.until+100_000 {
-		l.violated("it never comes to rest")
+	if now := time.Now(); now.Sub(ls.told) >= time.Minute {
+		ls.told = now
+		ls.tell()
 	}
 }
 
-func (l *life) program() trade { return l.m.program() }
-
-// command has a client ask for something.
-func (l *life) command() {
-	c := l.m.client
-	if c == nil || l.m.self == nil {
-		return
+func (ls *lives) steps() (n int) {
+	for _, of := range ls.by {
+		n += of
 	}
-	switch n := l.m.chance.IntN(20); {
-	case n == 0:
-		c.ask = l.stopping
-	case n == 1:
-		l.m.term = true
-	case n < 6:
-		c.ask = l.restarting
-	case n < 8:
-		c.ask = l.resetting
-	case n < 10:
-		c.ask = func(s *Supervisor) { _ = s.send(s.units[0], unix.SIGHUP, true) }
-	case n < 15:
-		c.ask = func(s *Supervisor) { s.status(s.units[0]) }
-	default:
-		c.ask = func(s *Supervisor) {
-			if s.isCalm() && s.units[0].outcome == nil {
-				_ = s.upgrade(s.units[0]) // a TERM is in its way
-			}
-		}
+	return n
+}
+
+// tell says how far it has come.
+func (ls *lives) tell() {
+	text := fmt.Sprintf(", without a supervisor %d", ls.by[TrackBest])
+	for step := TrackKernelSet; step <= TrackPidfile; step++ {
+		text += fmt.Sprintf(", %v %d", step, ls.by[step])
 	}
-}
-
-// stopping, restarting and resetting are what a client asks for.
-func (l *life) stopping(s *Supervisor) {
-	l.stopAsked()
-	s.stop()
-}
-
-func (l *life) restarting(s *Supervisor) {
-	l.restartAsked()
-	s.tell(s.units[0], service.Restart{})
-}
-
-func (l *life) resetting(s *Supervisor) {
-	l.resetAsked()
-	s.tell(s.units[0], service.Reset{})
-}
-
-func (c *modelClient) answer(s *Supervisor) {
-	ask := c.ask
-	c.ask = nil
-	ask(s)
-}
-
-// trace notes a system call.
-func (l *life) trace(call string, args []any) {
-	if l.tracing {
-		l.tell(fmt.Sprint("  ", call, " ", args))
-	}
-}
-
-func (l *life) tell(text string) {
-	if !l.tracing {
-		return
-	}
-	line := fmt.Sprintf("%d %v %s\n", l.steps, l.m.time, text)
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%d %s", l.hash, line)
-	l.hash = h.Sum64()
-	if l.out != nil {
-		_, _ = io.WriteString(l.out, line)
-	}
+	ls.t.Logf("%d lives, %d of them bad, %d steps%s", ls.lived, ls.bad, ls.steps(), text)
 }

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"respawner/watch/control"
 	"respawner/watch/service"
+	"respawner/watch/spawn"
 )
 
 // Program is what is started.
@@ -41,142 +39,65 @@ type spawned struct {
 
 	removed []string // by clean
 	unclean error    // what clean could not remove
+
+	unnamed bool  // the stale pidfile was removed
+	named   error // why it was not
 }
 
-// spawner is the room that starts programs, on a thread of its own, whose
-// signal mask is empty: exec keeps the mask, and the loop's is not. There the
-// wait for the exec holds up nobody either.
-type spawner struct {
-	requests chan func() spawned
-	bell     *wake // called for each request
-	results  chan spawned
-	waker    *wake
-}
+// spawner is the room that starts programs: a [spawn.Spawner], which knows a
+// start by what will be its outcome.
+type spawner struct{ *spawn.Spawner[*spawned] }
 
-// newSpawner makes room for as many starts under way as there are units.
+// maxCleaning bounds the threads on which files are removed, since a file system
+// may be slow.
+const maxCleaning = 4
+
 func newSpawner(units int) (*spawner, error) {
-	w, err := newWake()
-	if err != nil {
-		return nil, err
-	}
-	bell, err := newBell()
-	if err != nil {
-		return nil, errors.Join(err, w.close())
-	}
-	if err := heedSignals(); err != nil {
-		return nil, errors.Join(err, w.close(), bell.close())
-	}
-	s := &spawner{make(chan func() spawned, units), bell, make(chan spawned, units), w}
-	go s.work()
-	return s, nil
+	s, err := spawn.New[*spawned](min(units, maxCleaning))
+	return &spawner{s}, err
 }
 
-// heedSignals gives signals that the caller has ignored, and that Go has no
-// handler for (TSTP, CONT, libc's own), their default action: exec would hand
-// that on. Handlers are reset by the exec itself.
-func heedSignals() error {
-	for sig := uintptr(1); sig <= 64; sig++ {
-		var old, dfl struct { // the kernel's struct sigaction; SIG_DFL is 0, SIG_IGN 1
-			handler uintptr
-			_       [3]uint64
-		}
-		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, 0, uintptr(unsafe.Pointer(&old)), 8, 0, 0)
-		if errno == 0 && old.handler == 1 {
-			_, _, errno = unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
-		}
-		if errno != 0 {
-			return os.NewSyscallError("rt_sigaction", errno)
-		}
-	}
-	return nil
-}
-
-func (s *spawner) work() {
-	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-	var none unix.Sigset_t
-	err := os.NewSyscallError("sigmask", unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil))
-	for {
-		s.bell.clear() // the kernel wakes this thread; a channel would have another one woken first, to wake it
-		spawn, ok := <-s.requests
-		if !ok {
-			break
-		}
-		out := spawn()
-		out.err = errors.Join(out.err, err)
-		s.results <- out
-		s.waker.call()
-	}
-	close(s.results)
-}
-
-// start has the program of u started; the result comes by way of the wake.
+// start has the program of u started; the result comes by way of the descriptor.
 func (s *spawner) start(u *unit, run int) {
-	s.requests <- func() spawned {
-		out := spawned{unit: u, run: run, pidfd: -1}
-		out.removed, out.unclean = clean(u.program.Clean) // here, since a file system may be slow
-		out.pid, out.pidfd, out.err = u.program.exec()
-		return out
+	r := spawn.Request[*spawned]{
+		Key:     &spawned{unit: u, run: run},
+		Command: func(*spawned) (spawn.Command, error) { return u.program.command() },
 	}
-	s.bell.call()
+	if was := u.claimed; len(u.program.Clean) > 0 || u.pidfile != nil {
+		r.Prepare = func(out *spawned) { // on another thread, since a file system may be slow
+			out.removed, out.unclean = spawn.Clean(u.program.Clean)
+			out.unnamed, out.named = u.pidfile.removeStale(was)
+		}
+	}
+	s.Start(r)
 }
 
-func (s *spawner) FD() int { return s.waker.fd }
+func (s *spawner) wake() { s.Wake() }
 
-func (s *spawner) wake() { s.waker.call() }
-
-func (s *spawner) clear() { s.waker.clear() }
+func (s *spawner) clear() { s.Clear() }
 
 // take returns a result, if there is one.
 func (s *spawner) take() (spawned, bool) {
-	select {
-	case out := <-s.results:
-		return out, true
-	default:
+	o, ok := s.Take()
+	if !ok {
 		return spawned{}, false
 	}
+	out := *o.Key
+	out.pid, out.pidfd, out.err = o.Pid, o.Pidfd, o.Err
+	return out, true
 }
 
-func (s *spawner) close() error {
-	close(s.requests)
-	s.bell.call()
-	for out := range s.results {
-		_ = out // the loop has ended: nobody is left to be told
-	}
-	return errors.Join(s.waker.close(), s.bell.close())
-}
+func (s *spawner) close() error { return s.Close() }
 
-// exec runs the program in a session of its own. Signals that Go has a
-// handler for get their default action back by the exec itself.
-func (p *Program) exec() (pid, pidfd int, err error) {
-	pidfd = -1
-	files, err := p.files()
-	if err != nil {
-		return 0, -1, err
-	}
-	if p.pipe != nil {
-		defer files[1].Close()
-	}
-	attr := &syscall.ProcAttr{
-		Env:   p.Env,
-		Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
-	}
-	pid, err = syscall.ForkExec(p.Path, p.Args, attr)
-	if err != nil {
-		return 0, -1, fmt.Errorf("exec %s: %w", p.Path, err)
-	}
-	if pidfd < 0 { // before Linux 5.4; the child is ours, so its pid can't be another's
-		pidfd, err = unix.PidfdOpen(pid, 0)
-	}
-	return pid, pidfd, err
-}
-
-func (p *Program) files() ([3]*os.File, error) {
+// command is how the program is started.
+func (p *Program) command() (spawn.Command, error) {
+	c := spawn.Command{Path: p.Path, Args: p.Args, Env: p.Env, Files: p.Files}
 	if p.pipe == nil {
-		return p.Files, nil
+		return c, nil
 	}
 	w, err := p.pipe.Writer()
-	return [3]*os.File{p.Files[0], w, w}, err
+	c.Files[1], c.Files[2], c.Release = w, w, func() { _ = w.Close() }
+	return c, err
 }
 
 // failure tells why a program could not be started, in a user's words, with

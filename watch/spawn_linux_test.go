@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// next waits for an outcome.
+func next(t *testing.T, s *spawner) spawned {
+	t.Helper()
+	for {
+		readable(t, s.FD())
+		s.clear()
+		if out, ok := s.take(); ok {
+			return out
+		}
+	}
+}
+
+// exec starts a program by a spawner of its own.
+func (p *Program) exec(t *testing.T) (pid, pidfd int) {
+	t.Helper()
+	s, err := newSpawner(1)
+	check(t, err)
+	s.start(&unit{program: *p}, 1)
+	out := next(t, s)
+	check(t, errors.Join(out.err, s.close()))
+	return out.pid, out.pidfd
+}
+
 func openSpawner(t *testing.T) *spawner {
 	t.Helper()
 	s, err := newSpawner(1)
@@ -18,16 +42,14 @@ func openSpawner(t *testing.T) *spawner {
 	return s
 }
 
-// spawn starts a program through the spawner, from a thread that has signals
+// spawnBy starts a program through the spawner, from a thread that has signals
 // blocked, as the loop has.
-func spawn(t *testing.T, s *spawner, p Program, run int) spawned {
+func spawnBy(t *testing.T, s *spawner, p Program, run int) spawned {
 	t.Helper()
 	s.start(&unit{program: p}, run)
-	readable(t, s.FD())
-	s.clear()
-	out, ok := s.take()
-	if !ok || out.run != run {
-		t.Fatalf("woken for %+v, %v", out, ok)
+	out := next(t, s)
+	if out.run != run {
+		t.Fatalf("woken for %+v", out)
 	}
 	if _, more := s.take(); more || readableWithin(s.FD(), 0) {
 		t.Error("there is more than one result")
@@ -45,7 +67,7 @@ func spawn(t *testing.T, s *spawner, p Program, run int) spawned {
 // What is started has a clean world, whatever ours is like.
 func TestSpawnedHasCleanWorld(t *testing.T) {
 	openSignals(t) // blocks signals on this thread, and has handlers for them
-	out := spawn(t, openSpawner(t), program(t, "sleep", "1000"), 1)
+	out := spawnBy(t, openSpawner(t), program(t, "sleep", "1000"), 1)
 	check(t, out.err)
 	proc := fmt.Sprintf("/proc/%d/", out.pid)
 	for _, set := range []string{"SigBlk", "SigIgn", "SigPnd", "ShdPnd", "SigCgt"} {
@@ -92,7 +114,7 @@ func TestSpawnedArgsAndEnv(t *testing.T) {
 	dir := t.TempDir()
 	p := program(t, "sh", "-c", `printf '%s|' "$0" "$@" "$X" >"$OUT"`, "odd name", "", "a b", "*\n$Y")
 	p.Env = []string{"X=1=2", "OUT=" + dir + "/out"}
-	out := spawn(t, openSpawner(t), p, 1)
+	out := spawnBy(t, openSpawner(t), p, 1)
 	check(t, out.err)
 	readable(t, out.pidfd)
 	if got := string(must(os.ReadFile(dir + "/out"))); got != "odd name||a b|*\n$Y|1=2|" {
@@ -137,7 +159,7 @@ func TestSpawnFailure(t *testing.T) {
 			p := program(t, "true")
 			p.Path = tt.path
 			before := descriptors("self")
-			out := spawn(t, s, p, i)
+			out := spawnBy(t, s, p, i)
 			if out.err == nil || out.pidfd != -1 || out.pid != 0 {
 				t.Fatalf("got %+v", out)
 			}

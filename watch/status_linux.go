@@ -10,20 +10,20 @@ import (
 )
 
 // status is what a client is told of a service.
-func (s *Supervisor) status(u *unit) *control.Status {
+func (s *Host) status(u *unit) *control.Status {
 	snap := u.machine.Snapshot()
 	spec := u.config.Spec
 	out := &control.Status{
 		Name: u.name, State: snap.State.String(), Since: snap.Since, MainPID: snap.Main, SupervisorPID: s.pid, Version: u.config.Version,
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
 		Follow: spec.Follow.String(), Followed: snap.Followed,
-		Tracking: s.ladder.step.String(), TrackingReason: s.reason(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
+		Tracking: s.ladder.now.String(), TrackingReason: s.reasonNow(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
 		LastExit: lastExit(snap.LastExit), Message: s.message(u, snap), Stuck: s.whyStuck(u), Said: u.said, Output: u.config.Output.Name,
 	}
 	out.NextStart, out.KillAt = due(snap.Respawn, s.now()), due(snap.Kill, s.now())
 	for _, p := range snap.Procs {
 		out.PIDs = append(out.PIDs, p.PID)
-		out.Processes = append(out.Processes, s.process(p))
+		out.Processes = append(out.Processes, s.process(u, p))
 	}
 	slices.Sort(out.PIDs)
 	return out
@@ -40,7 +40,7 @@ func due(deadline, now time.Time) *time.Time {
 }
 
 // message is what a person should know of the service as it is now.
-func (s *Supervisor) message(u *unit, snap service.Snapshot) string {
+func (s *Host) message(u *unit, snap service.Snapshot) string {
 	all := []string{snap.Message, u.unclean}
 	if snap.Message == "" && snap.Main != 0 {
 		all[0] = u.note
@@ -51,9 +51,9 @@ func (s *Supervisor) message(u *unit, snap service.Snapshot) string {
 	return strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), "; ")
 }
 
-func (s *Supervisor) process(p service.Proc) control.Process {
-	switch q := s.procs[p.PID]; {
-	case q != nil && q.foreign:
+func (s *Host) process(u *unit, p service.Proc) control.Process {
+	switch q := s.table.Known(u.id, p.PID); {
+	case q != nil && q.Foreign:
 		p.Parent = s.parentOf(p.PID)
 	case p.Parent == 0:
 		p.Parent = s.pid

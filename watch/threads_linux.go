@@ -7,11 +7,12 @@ import (
 
 // spareThreads is how many threads of Go's runtime there are beside its own
 // (its monitor, that of signals, the one that makes others) and one for each
-// processor that it uses. Two wait in the kernel for as long as the supervisor
-// lives, the loop's and the spawner's; a disk may hold up one that keeps the
-// output, one that compresses it and one that keeps the log; and one is between
-// two jobs.
-const spareThreads = 6
+// processor that it uses. The loop's waits in the kernel for as long as the
+// supervisor lives; a disk may hold up one that keeps the output, one that
+// compresses it, one that keeps the log and one that removes files before a start;
+// one is between two jobs; and there are those that errands may keep, and frozen
+// processes.
+const spareThreads = 6 + errandThreads + memoryReaders
 
 // makeThreads has the runtime make all threads that it will ever need, as long
 // as they can be had: it dies when it can't make one, for which a fork bomb in

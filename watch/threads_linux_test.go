@@ -46,7 +46,7 @@ func makePidsGroup(t *testing.T) string {
 	return dir
 }
 
-// heldUp are the loop, the spawner, and who keeps the output and the log.
+// heldUp are the loop, and what keeps the output and the log and removes files.
 const heldUp = 4
 
 // holdUpThreads is a supervisor as far as threads go.

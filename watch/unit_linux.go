@@ -3,18 +3,17 @@ package watch
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"respawner/procconn"
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
 // tell tells a service what happened, and does what it answers. What is to be
 // said can wait: its writer would be in the way of a program that is started.
-func (s *Supervisor) tell(u *unit, ev service.Event) {
+func (s *Host) tell(u *unit, ev service.Event) {
 	var said []service.Log
 	before := u.machine.Gist()
 	for _, e := range u.machine.Step(s.now(), ev) {
@@ -36,15 +35,15 @@ func (s *Supervisor) tell(u *unit, ev service.Event) {
 
 // do does one effect. Nothing in it tells the service anything: what comes of
 // an effect is an event of a later turn.
-func (s *Supervisor) do(u *unit, e service.Effect) {
+func (s *Host) do(u *unit, e service.Effect) {
 	switch e := e.(type) {
 	case service.Spawn:
-		u.clearPidfile()
 		u.started, u.begun = s.uptime(), s.now()
-		s.early.begin()
+		s.table.Starting(u.id)
 		s.spawner.start(u, e.Run)
+		u.claimed, u.note = 0, ""
 	case service.Kill:
-		if p := s.procs[e.PID]; p != nil {
+		if p := s.table.Known(u.id, e.PID); p != nil {
 			s.kills = append(s.kills, kill{p, e.Hard})
 		}
 	case service.Arm:
@@ -80,112 +79,83 @@ func (u *unit) say(l service.Log) {
 
 // kill is a signal that is to be sent to a process.
 type kill struct {
-	p    *process
+	p    *settle.Process
 	hard bool
 }
 
-// signal sends the first n signals that wait. They wait because a pidfd may
-// have been opened too late, on a stranger that got the pid: the birth of that
-// one is then still in the queue.
-func (s *Supervisor) signal(n int) {
-	kills := s.kills[:n]
-	s.kills = slices.Clone(s.kills[n:])
+// sendKills sends the signals that wait: never by a bare pid.
+func (s *Host) sendKills() {
+	if len(s.kills) == 0 {
+		return
+	}
+	kills := s.kills
+	s.kills = nil
 	for _, k := range kills {
-		if s.procs[k.p.pid] != k.p || k.p.gone {
-			continue // dead
-		}
-		if k.p.pidfd < 0 {
-			s.kills = append(s.kills, k) // never by the bare pid
-			continue
-		}
-		if s.isStranger(k.p) {
-			s.finish(k.p, k.p.exit)
-			continue
-		}
-		if k.p.refused = s.sendKill(k); k.p.refused != nil {
-			k.p.unit.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.pid), "error", k.p.refused)
+		switch {
+		case k.p.Life == settle.Unopened:
+			s.kills = append(s.kills, k)
+		case k.p.FD >= 0 && k.p.Life != settle.Buried:
+			s.sendKill(k)
 		}
 	}
-}
-
-// isStranger tells whether a process's pid was given away before its pidfd was
-// opened, and that to one whose own birth was not told yet.
-func (s *Supervisor) isStranger(p *process) bool {
-	if s.belongs(p) || s.hasEnded(p) {
-		return false
-	}
-	stat, err := s.statOf(p.pid)
-	return err == nil && !s.isOrphan(p, stat)
-}
-
-// isOrphan tells whether a process that does not descend from us, and whose
-// environment tells nothing, is who was born of the service: the set has it, and
-// it is not younger than that.
-func (s *Supervisor) isOrphan(p *process, stat procStat) bool {
-	return p.foreign && s.ladder.set != nil && s.isStill(p) && stat.start <= s.uptimeAt(p.since)
 }
 
 // sendKill sends TERM, with CONT after it for a process that is stopped, or KILL.
-func (s *Supervisor) sendKill(k kill) error {
+func (s *Host) sendKill(k kill) {
+	first := unix.SIGTERM
 	if k.hard {
-		return s.sendSignal(k.p.pidfd, unix.SIGKILL)
+		first = unix.SIGKILL
 	}
-	if err := s.sendSignal(k.p.pidfd, unix.SIGTERM); err != nil {
-		return err
+	err := s.sendSignal(k.p.FD, first)
+	if err == nil && !k.hard {
+		err = s.sendSignal(k.p.FD, unix.SIGCONT)
 	}
-	return s.sendSignal(k.p.pidfd, unix.SIGCONT)
+	if k.p.Refused = err; err != nil {
+		s.units[k.p.Unit].log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.PID), "error", err)
+	}
 }
 
-// spawned takes the outcome of a start from the spawner, and then the events
-// that had to wait for it.
-func (s *Supervisor) spawned() {
+// takeStarts takes the outcomes of starts from the spawner.
+func (s *Host) takeStarts() {
+	if !s.spawned {
+		return
+	}
+	s.spawned = false
 	s.spawner.clear()
 	for out, ok := s.spawner.take(); ok; out, ok = s.spawner.take() {
-		s.catchUp()
+		s.readBirths()
 		s.mustHear(out)
-		held, whole := s.early.end()
-		whole = whole && (out.err == nil || len(s.units) == 1) // else some may be of another start
-		s.begun(out)
-		for _, ev := range held {
-			if out.err == nil {
-				s.observe(ev)
-			}
-		}
-		s.ladder.lost = s.ladder.lost || !whole
-		s.catchUp()
+		s.startedAs(out)
 		for _, u := range s.units {
-			s.named(u) // it may have been written before the pid was known
+			u.pidfile.touch() // it may have been written before the pid was known
 		}
 	}
-	s.unparkAll()
-	s.childDied = true // perhaps one that was passed over while it could have been the program
 }
 
-// mustHear is a probe: the birth of a program that we have started ourselves
-// must have been told by now.
-func (s *Supervisor) mustHear(out spawned) {
-	l := &s.ladder
-	if l.conn != nil && l.emptied && !l.lost && out.err == nil && !s.early.heard(out.pid) {
-		s.fall(procconn.ErrDeaf)
-	}
-}
-
-func (s *Supervisor) begun(out spawned) {
+func (s *Host) startedAs(out spawned) {
 	u := out.unit
 	u.cleaned(out.removed, out.unclean)
+	u.run = out.run
+	s.childDied = true // a child that was passed over while it could have been the program
+	u.clearedPidfile(out.unnamed, out.named)
 	if out.err != nil {
+		s.table.Failed(u.id)
 		s.tell(u, u.program.failure(out.run, out.err))
 		return
 	}
-	p := &process{pid: out.pid, unit: u, pidfd: -1, since: s.monotonic()}
-	if err := s.admit(p, out.pidfd); err != nil {
-		s.fall(err)
+	s.table.Started(u.id, s.startOf(out))
+}
+
+// startOf returns what tells the process of a start from all others.
+func (s *Host) startOf(out spawned) settle.Start {
+	inode, err := s.inodeOf(out.pidfd)
+	s.check(err)
+	start := settle.Start{PID: out.pid, FD: out.pidfd, Inode: inode}
+	stat, err := s.statOf(out.pid)
+	if start.Held = s.holdsPid(&settle.Process{FD: out.pidfd}); start.Held && err == nil {
+		start.Start = stat.start
 	}
-	program := s.programOf(out.pid)
-	if program.File == "" {
-		program = programFrom(&u.program)
-	}
-	s.tell(u, service.Spawned{Run: out.run, PID: out.pid, Program: program})
+	return start
 }
 
 // cleaned tells of the files that were in the way of a start.
@@ -204,12 +174,16 @@ func (u *unit) close() error {
 	if u.output != nil {
 		errs = append(errs, u.output.finish())
 	}
-	if u.pidfile != nil {
-		errs = append(errs, u.pidfile.close())
-	}
 	if u.server != nil {
 		errs = append(errs, u.server.close())
 	}
-	errs = append(errs, u.journal.close())
 	return errors.Join(errs...)
+}
+
+// noteBlind tells, once, that there is no descriptor for a process that lives.
+func (s *Host) noteBlind(pid int, why error) {
+	if !s.blind {
+		s.log.Warn(fmt.Sprintf("pid %d, and maybe others, can't be watched for now", pid), "error", why)
+	}
+	s.blind = true
 }

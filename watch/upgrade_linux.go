@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"time"
@@ -14,24 +13,33 @@ import (
 
 	"respawner/watch/control"
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
-// An upgrade in place: another binary is exec'ed in this very process, which
-// stays the parent and the subreaper of all that it has followed. What the new
-// one must know is handed over in writing, with the descriptors that are kept.
+// An upgrade in place: another binary is exec'ed in this very process, which stays the parent
+// and the subreaper of all that it has followed. What the new one must know is handed over in
+// writing, with the descriptors that are kept.
 
-// handover is a record, and what a supervisor that was killed could not have
-// left.
+// handover is what a host hands over to another binary.
 type handover struct {
-	Record    record       `json:"record"`
-	Claimed   int          `json:"claimed,omitempty"`
-	Strangers []int        `json:"strangers,omitempty"`
-	Mixed     bool         `json:"mixed,omitempty"`
-	Dropped   uint32       `json:"dropped,omitempty"`
-	Resyncs   int          `json:"resyncs,omitempty"`
-	Peers     []peerRecord `json:"peers,omitempty"`
-	Begun     []byte       `json:"begun,omitempty"` // of a line of the program's output
-	Seq       int64        `json:"seq,omitempty"`   // of the last event that was told
+	Strangers []int          `json:"strangers,omitempty"`
+	Mixed     bool           `json:"mixed,omitempty"`
+	Dropped   uint32         `json:"dropped,omitempty"`
+	Resyncs   int            `json:"resyncs,omitempty"`
+	Units     []unitHandover `json:"units"`
+}
+
+// unitHandover is a record of a service, and what a supervisor that was killed could not have
+// left.
+type unitHandover struct {
+	Name    string        `json:"name"`
+	Record  record        `json:"record"`
+	Outcome *service.Done `json:"outcome,omitempty"` // of a service that has ended
+	Claimed int           `json:"claimed,omitempty"`
+	Peers   []peerRecord  `json:"peers,omitempty"`
+	Begun   []byte        `json:"begun,omitempty"` // of a line of the program's output
+	Seq     int64         `json:"seq,omitempty"`   // of the last event that was told
+	Lines   []byte        `json:"lines,omitempty"` // of the history, not yet written
 }
 
 // peerRecord is a client in writing; its descriptor stays open.
@@ -43,63 +51,96 @@ type peerRecord struct {
 	Run  int    `json:"run,omitempty"`
 }
 
-// upgradeIfCalm has an upgrade that was asked for come about, at the end of a
-// turn that has left nothing half done.
-func (s *Supervisor) upgradeIfCalm() {
-	for _, u := range s.units {
-		if u.server == nil || !u.server.upgrades() || !s.isCalm() || u.outcome != nil {
-			continue
+// upgradeIfCalm has an upgrade that was asked for come about, at the end of a turn that has left
+// nothing half done. It reports whether only errands are in its way: then no more are handed
+// over.
+func (s *Host) upgradeIfCalm() (waits bool) {
+	switch {
+	case !slices.ContainsFunc(s.all(), (*unit).upgrades):
+	case s.errands.stuck(): // an exec waits until all other threads have ended
+		s.upgradeFailed(errHangs)
+	case !s.isCalm():
+		for _, u := range s.units {
+			u.recorder.last = false
 		}
-		if err := s.upgrade(u); err != nil {
-			u.server.upgradeFailed(err)
+	case !s.errands.idle(), s.recordLast():
+		return true
+	default:
+		s.upgradeFailed(s.upgrade())
+	}
+	return false
+}
+
+// recordLast writes the services down for the case that the new binary is killed before it has
+// read what is handed over; it reports whether there was something to write.
+func (s *Host) recordLast() (wrote bool) {
+	for _, u := range s.all() {
+		if r := &u.recorder; r.file != nil && !r.last && u.outcome == nil {
+			r.last, wrote = true, true
+			s.writeRecord(u)
 		}
 	}
+	return wrote
 }
 
-// isCalm tells whether nothing is half done.
-func (s *Supervisor) isCalm() bool {
-	return !s.early.waiting() && len(s.kills) == 0 && !s.ladder.unfinished() && !slices.ContainsFunc(s.ghosts, s.isFleeting)
-}
-
-// isFleeting tells whether a ghost can't be handed over. One for which there is
-// only no descriptor can, if it will be known again; it may stay a ghost for as
-// long as it lives.
-func (s *Supervisor) isFleeting(p *process) bool {
-	return p.gone || p.foreign && p.identity.PID == 0 && !s.hasMark(p.pid, p.unit)
+// isCalm reports whether nothing is half done.
+func (s *Host) isCalm() bool {
+	return s.table.IsCalm() && !slices.ContainsFunc(s.kills, func(k kill) bool { return k.p.Life != settle.Unopened })
 }
 
 // upgrade does not return unless it has failed; then nothing has changed.
-func (s *Supervisor) upgrade(u *unit) error {
-	if u.config.Exec == nil || len(s.units) > 1 {
+func (s *Host) upgrade() error {
+	exec := s.all()[0].config.Exec
+	if exec == nil {
 		return errors.New("this supervisor can't exec another binary")
 	}
-	h := s.handOver(u)
-	if u.output != nil {
-		begun, resume, err := u.output.pause()
+	h := s.handOver()
+	var keep []int
+	for i, u := range s.all() {
+		begun, resume, err := u.pauseOutput()
 		if err != nil {
 			return err
 		}
 		defer resume()
-		h.Begun = begun
+		h.Units[i].Begun = begun
+		keep = append(keep, u.kept()...)
 	}
 	state, err := json.Marshal(h)
 	if err != nil {
-		return fmt.Errorf("write the state of %s down: %w", u.name, err)
+		return fmt.Errorf("write down what is handed over: %w", err)
 	}
-	keep := []int{u.config.Control}
-	for _, p := range h.Peers {
-		keep = append(keep, p.FD)
-	}
-	s.writeRecord(u) // for the case that the new one is killed before it has read it
 	if err := s.heedLastSignals(); err != nil {
 		return err
 	}
-	return u.config.Exec(state, keep)
+	return exec(state, keep)
 }
 
-// heedLastSignals takes the signals that have come since the turn began. What
-// any of them has changed is not in what is handed over, but for a child's death.
-func (s *Supervisor) heedLastSignals() (err error) {
+// pauseOutput has the room of a program's output rest; it returns the beginning of a line that
+// is in its hands.
+func (u *unit) pauseOutput() (begun []byte, resume func(), err error) {
+	if u.output == nil {
+		return nil, func() {}, nil
+	}
+	return u.output.pause()
+}
+
+// kept returns the descriptors that the new binary needs.
+func (u *unit) kept() (fds []int) {
+	if u.server == nil {
+		return nil
+	}
+	if u.config.Control >= 0 {
+		fds = append(fds, u.config.Control)
+	}
+	for _, p := range u.server.peers {
+		fds = append(fds, p.fd)
+	}
+	return fds
+}
+
+// heedLastSignals takes the signals that have come since the turn began. What any of them has
+// changed is not in what is handed over, but for a child's death.
+func (s *Host) heedLastSignals() (err error) {
 	s.check(s.signals.read(func(sig unix.Signal) {
 		if sig != unix.SIGCHLD {
 			err = fmt.Errorf("the supervisor got %s meanwhile", unix.SignalName(sig))
@@ -114,72 +155,105 @@ func (u *unit) offer() *control.Upgrade {
 	return &control.Upgrade{Binary: u.config.Binary, Args: os.Args, Version: u.config.Version}
 }
 
-func (s *Supervisor) handOver(u *unit) handover {
-	h := handover{
-		Record: s.recordOf(u), Claimed: u.claimed, Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs,
-		Seq: u.journal.seq,
+func (s *Host) handOver() handover {
+	h := handover{Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs}
+	for _, p := range s.table.All() {
+		if p.Unit == settle.Stranger && p.Parent() == 0 {
+			h.Strangers = append(h.Strangers, p.PID)
+		}
 	}
-	h.Strangers = slices.Sorted(maps.Keys(s.strangers))
+	for _, u := range s.all() {
+		h.Units = append(h.Units, s.handOverUnit(u))
+	}
+	return h
+}
+
+func (s *Host) handOverUnit(u *unit) unitHandover {
+	h := unitHandover{
+		Name: u.name, Record: s.recordOf(u), Outcome: u.outcome, Claimed: u.claimed, Seq: u.journal.seq, Lines: u.journal.lines,
+	}
+	if u.server == nil {
+		return h
+	}
 	for _, p := range u.server.peers {
 		h.Peers = append(h.Peers, peerRecord{p.fd, p.in, p.out, p.waits.what, p.waits.run})
 	}
 	return h
 }
 
-// readHandover reads what the earlier binary handed over, and makes the unit's
-// machine of it. If that makes no sense, what runs is gone on with as after the
-// death of a supervisor.
+// readHandover reads what the earlier binary handed over, and makes the unit's machine of it. If
+// that makes no sense, what runs is gone on with as after the death of a supervisor.
 func (u *unit) readHandover(now time.Time, uptime time.Duration) {
-	err := json.Unmarshal(u.config.Resume.State, &u.handover)
-	if v := u.handover.Record.V; err == nil && v != RecordVersion {
-		err = fmt.Errorf("%w: %d", errOtherMaker, v)
-	}
+	h, err := u.findHandover()
 	var m *service.Machine
 	if err == nil {
-		u.handover.Record.rebase(now, uptime)
-		m, err = service.Restore(u.config.Spec, u.handover.Record.Machine)
+		h.Record.rebase(now, uptime)
+		m, err = service.Restore(u.config.Spec, h.Record.Machine)
 	}
 	if err != nil {
 		u.log.Error(u.name+": what the earlier binary has handed over can't be read", "error", err)
 		u.config.Resume = &Resume{Then: ThenGoOn}
 		return
 	}
-	u.machine = m
+	u.handover, u.machine, u.outcome = h, m, h.Outcome
 }
 
-// takeOver is what begin does for a binary that was exec'ed in place. Dead
-// children wait to be reaped; who was born meanwhile is looked for.
-func (s *Supervisor) takeOver(u *unit) {
-	h := u.handover
-	s.takeRest(u, h)
-	lost := s.adoptRecorded(u, h.Record)
-	s.missed()
+func (u *unit) findHandover() (unitHandover, error) {
+	var all handover
+	if err := json.Unmarshal(u.config.Resume.State, &all); err != nil {
+		return unitHandover{}, err
+	}
+	i := slices.IndexFunc(all.Units, func(h unitHandover) bool { return h.Name == u.name })
+	if i < 0 {
+		return unitHandover{}, errNoRecord
+	}
+	if v := all.Units[i].Record.V; v != RecordVersion {
+		return unitHandover{}, fmt.Errorf("%w: %d", errOtherMaker, v)
+	}
+	return all.Units[i], nil
+}
+
+// takeOverHost takes over what is not a service's own from the binary that was exec'ed over.
+func (s *Host) takeOverHost(state []byte) {
+	var h handover
+	if err := json.Unmarshal(state, &h); err != nil {
+		return // each service says so
+	}
+	for _, pid := range h.Strangers {
+		s.table.Strange(pid)
+	}
+	s.mixed, s.ladder.dropped, s.ladder.resyncs = h.Mixed, h.Dropped, h.Resyncs
 	s.childDied = true
+	s.table.Missed()
 	s.ladder.noted = s.monotonic() // this is no resync to tell of
-	s.catchUp()
-	s.adoptMarked(u) // who had been adopted before may have died since, and left somebody to init
-	s.ladder.resyncs = h.Resyncs
-	s.tellLost(u, lost)
+	s.ladder.resyncs--             // nor to count
+}
+
+// takeOver is what begin does for a binary that was exec'ed in place. Dead children wait to be
+// reaped; those that were born meanwhile are looked for.
+func (s *Host) takeOver(u *unit) {
+	h := u.handover
+	u.claimed, u.said, u.started = h.Claimed, h.Record.Said, cmp.Or(h.Record.Started, s.uptime())
+	u.journal.seq = max(u.journal.seq, h.Seq) // not all that was told was written down
+	u.journal.lines = h.Lines
+	for _, q := range h.Peers {
+		u.server.takePeer(q)
+	}
+	if u.outcome != nil {
+		return // it has ended
+	}
+	u.pidfile.touch() // it may have changed meanwhile
+	u.adopting = true
+	s.table.Adopt(u.id, h.Record.settled())
+}
+
+// tookOver has the machine go on: all is known that the earlier binary has handed over.
+func (s *Host) tookOver(u *unit) {
+	u.handover = unitHandover{}
 	s.tell(u, service.Resume{})
 	u.log.Info(fmt.Sprintf("%s: upgraded in place to %s", u.name, u.config.Version))
 	s.note(u, control.Event{What: "upgraded", PID: u.machine.Gist().Main, Text: "to " + u.config.Version})
 	u.server.upgraded()
-	u.handover = handover{}
-}
-
-// takeRest takes over what is not the service's own.
-func (s *Supervisor) takeRest(u *unit, h handover) {
-	s.strangers = map[int]bool{}
-	for _, pid := range h.Strangers {
-		s.strangers[pid] = true
-	}
-	s.mixed, u.claimed, u.said = h.Mixed, h.Claimed, h.Record.Said
-	u.started = cmp.Or(h.Record.Started, s.uptime())
-	s.ladder.dropped = h.Dropped
-	u.journal.seq = max(u.journal.seq, h.Seq) // not all that was told was written down
-	for _, q := range h.Peers {
-		u.server.takePeer(q)
-	}
 }
 
 func (v *server) takePeer(q peerRecord) {
@@ -197,18 +271,29 @@ func (v *server) takePeer(q peerRecord) {
 	}
 }
 
-// upgrades tells whether somebody has asked for an upgrade.
-func (v *server) upgrades() bool {
-	return slices.ContainsFunc(v.peers, func(p *peer) bool { return p.waits.what == waitUpgrade })
+// upgrades reports whether a client has asked for an upgrade.
+func (u *unit) upgrades() bool {
+	return u.server != nil && slices.ContainsFunc(u.server.peers, func(p *peer) bool { return p.waits.what == waitUpgrade })
 }
 
-func (v *server) upgradeFailed(why error) {
-	v.u.log.Warn(v.u.name+": the upgrade failed, going on as before", "error", why)
-	v.endUpgrade(func(p *peer) error { return p.refuse(control.CodeFailed, why) })
+// upgradeFailed tells those that have asked for an upgrade why it has not come about.
+func (s *Host) upgradeFailed(why error) {
+	for _, u := range s.all() {
+		u.recorder.last = false
+		if !u.upgrades() {
+			continue
+		}
+		u.log.Warn(u.name+": the upgrade failed, going on as before", "error", why)
+		u.server.endUpgrade(func(p *peer) error { return p.refuse(control.CodeFailed, why) })
+	}
 }
 
 // upgraded is called by the new binary when all is taken over.
-func (v *server) upgraded() { v.endUpgrade((*peer).done) }
+func (v *server) upgraded() {
+	if v != nil {
+		v.endUpgrade((*peer).done)
+	}
+}
 
 func (v *server) endUpgrade(answer func(*peer) error) {
 	for _, p := range slices.Clone(v.peers) {

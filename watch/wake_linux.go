@@ -10,13 +10,8 @@ import (
 // wake lets goroutines call a thread that waits in the kernel: an eventfd.
 type wake struct{ fd int }
 
-func newWake() (*wake, error) { return newEventfd(unix.EFD_NONBLOCK) }
-
-// newBell returns one that a thread waits for, in clear; each call ends one wait.
-func newBell() (*wake, error) { return newEventfd(unix.EFD_SEMAPHORE) }
-
-func newEventfd(flags int) (*wake, error) {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|flags)
+func newWake() (*wake, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, os.NewSyscallError("eventfd", err)
 	}

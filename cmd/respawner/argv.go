@@ -55,7 +55,7 @@ func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
 	return slices.Concat(common, []string{command.Name}, own, []string{"--"}, p.operands[1:], args), nil
 }
 
-// mayBeGiven tells whether an option that means nothing to a command is taken
+// mayBeGiven reports whether an option that means nothing to a command is taken
 // all the same: as with the seed, scripts give stop and status what they give
 // start.
 func mayBeGiven(app *cli.App, command, spelling string) bool {
@@ -196,7 +196,7 @@ func (p *permuter) bundle(letters string) error {
 	return nil
 }
 
-// attachedValue tells whether rest, which follows a short option in the same
+// attachedValue reports whether rest, which follows a short option in the same
 // word, is the option's value.
 func attachedValue(a arity, rest string) (string, bool) {
 	switch {

@@ -13,9 +13,14 @@ const maxCmdline = 4096
 
 // cmdline is the command line of a process, blanks between its words. For a
 // process without one (a zombie, a kernel thread) it is its name in brackets,
-// and empty for one that is gone.
+// and empty for one that is gone. Of one that keeps its memory locked it is the
+// executable.
 func cmdline(pid int) string {
-	if line := readProc(pid, "cmdline"); len(line) > 0 {
+	line, answered := readMemory(pid, "cmdline", linePatience)
+	switch {
+	case !answered:
+		return fileOf(pid)
+	case len(line) > 0:
 		return string(bytes.ReplaceAll(line, []byte{0}, []byte(" ")))
 	}
 	if name := readProc(pid, "comm"); len(name) > 0 {

@@ -18,7 +18,7 @@ func openNoWait(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 }
 
-// isTerminal tells whether somebody watches.
+// isTerminal reports whether somebody watches.
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
@@ -156,7 +156,7 @@ func (f *follower) next() error {
 	return f.goOn(h)
 }
 
-// isRotated tells whether a part is the file at hand: under the name it was
+// isRotated reports whether a part is the file at hand: under the name it was
 // given, or compressed, which has made it lose all names.
 func (f *follower) isRotated(p part) bool {
 	var st unix.Stat_t

@@ -215,7 +215,7 @@ func (l life) firstDeath(end control.Event) *control.Event {
 	return last
 }
 
-// isViolent tells whether a death may be why others died. Of an ordinary process
+// isViolent reports whether a death may be why others died. Of an ordinary process
 // that has come and gone before its end could be had, nothing is to be thought.
 func isViolent(exited control.Event) bool {
 	known := exited.Exit.Code >= 0

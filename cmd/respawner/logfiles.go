@@ -81,7 +81,7 @@ func openToRead(path string) (*os.File, error) {
 	return f, nil
 }
 
-// isCurrent tells whether the log file is still the one that was opened.
+// isCurrent reports whether the log file is still the one that was opened.
 func (h *logFiles) isCurrent() bool {
 	if len(h.parts) == 0 || h.parts[0].rotated.path != "" {
 		_, err := os.Stat(h.path)
@@ -90,7 +90,7 @@ func (h *logFiles) isCurrent() bool {
 	return hasName(h.parts[0].File, h.path)
 }
 
-// hasName tells whether path leads to an open file.
+// hasName reports whether path leads to an open file.
 func hasName(f *os.File, path string) bool {
 	a, errA := f.Stat()
 	b, errB := os.Stat(path)

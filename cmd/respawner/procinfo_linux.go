@@ -66,7 +66,8 @@ func sinceBoot() time.Duration {
 // divided by how many have them (Pss of /proc/PID/smaps_rollup, Linux 4.14).
 // It is not told to others than root and the process's own user.
 func readPSS(pid int) (int64, bool) {
-	for row := range bytes.Lines(readProc(pid, "smaps_rollup")) {
+	rows, _ := readMemory(pid, "smaps_rollup", pssPatience)
+	for row := range bytes.Lines(rows) {
 		var kib int64
 		if n, _ := fmt.Sscanf(string(row), "Pss: %d kB", &kib); n == 1 {
 			return kib << 10, true

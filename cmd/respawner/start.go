@@ -30,6 +30,11 @@ func start(o options) error {
 		return err
 	}
 	pipe := reportPipe(&o)
+	if before == nil && pipe == nil { // those who waited for the others would not be told: they find out in watch.Run
+		if err := watch.Probe(); err != nil {
+			return err
+		}
+	}
 	path, err := lookUp(o.Program)
 	if err != nil && before == nil && o.Then != watch.ThenStop { // for those it need not be there
 		return err
@@ -49,6 +54,11 @@ func start(o options) error {
 	if o.Foreground {
 		return supervise(o, path, sayAlready)
 	}
+	return startAway(o)
+}
+
+// startAway starts a service in the background, and says what came of it.
+func startAway(o options) error {
 	if o.Log == logSyslog && !syslogAvailable() {
 		fmt.Fprintln(os.Stderr, "respawner: no syslog here, so messages are lost: --log FILE keeps them")
 	}

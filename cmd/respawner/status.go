@@ -53,7 +53,7 @@ func (o options) statusCodeOf(name string, out result) int {
 	return statusCode(out.status.State, leftover)
 }
 
-// isOurs tells whether a file is there that this user left, or root.
+// isOurs reports whether a file is there that this user left, or root.
 func isOurs(path string) bool {
 	info, err := os.Lstat(path)
 	if path == "" || err != nil {

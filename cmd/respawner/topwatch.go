@@ -130,7 +130,7 @@ func (w *topWatch) listen(ctx context.Context, s *control.Status) {
 	}()
 }
 
-// showsInTop tells whether an event changes what top shows: births and the
+// showsInTop reports whether an event changes what top shows: births and the
 // deaths of ordinary processes can come by the thousand.
 func showsInTop(ev control.Event) bool {
 	switch service.What(ev.What) {

@@ -1,7 +1,9 @@
 // Command mutate changes a package in one small place after another, and runs its tests on each of these mutants. One
 // that the tests pass has survived: what was changed there, no test looks at.
 //
-//	go run ./test/mutate [-explained FILE] [-run REGEXP] [-workers N] [DIR]
+//	go run ./test/mutate [-explained FILE] [-list FILE] [-run REGEXP] [-workers N] [DIR]
+//
+// With -list it makes the changes that are listed there (see listed.go), and no others.
 //
 // It prints the survivors, and fails if there are any but those that FILE explains (see explained.go), or if FILE
 // explains one that doesn't survive.
@@ -26,6 +28,7 @@ import (
 
 func main() {
 	explained := flag.String("explained", "test/mutate/explained.txt", "the `file` that explains survivors")
+	list := flag.String("list", "", "the `file` of mutants that were made by hand")
 	only := flag.String("run", "", "only the mutants that match `regexp`")
 	workers := flag.Int("workers", 2, "`number` of mutants at a time")
 	flag.Parse()
@@ -35,13 +38,13 @@ func main() {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx, dir, *explained, *only, *workers); err != nil {
+	if err := run(ctx, dir, *list, *explained, *only, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, dir, explained, only string, workers int) error {
+func run(ctx context.Context, dir, list, explained, only string, workers int) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -51,6 +54,9 @@ func run(ctx context.Context, dir, explained, only string, workers int) error {
 		return err
 	}
 	all, err := mutantsOf(dir)
+	if list != "" {
+		all, err = listedIn(dir, list)
+	}
 	if err != nil {
 		return err
 	}

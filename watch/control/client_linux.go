@@ -60,7 +60,7 @@ func ifItHangs(pid int) string {
 	return fmt.Sprintf(": its pid is %d; kill -TERM it if it hangs", pid)
 }
 
-// isStopped tells whether a process was stopped by a signal or a debugger.
+// isStopped reports whether a process was stopped by a signal or a debugger.
 func isStopped(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, state, _ := strings.Cut(string(stat), ") ") // a name may have one as well, but then it is only not told
@@ -272,7 +272,7 @@ func dial(path string) (net.Conn, error) {
 	return net.FileConn(f)
 }
 
-// interrupted tells whether err means that there is no supervisor at the
+// interrupted reports whether err means that there is no supervisor at the
 // other end, or no more: who holds the lock then decides.
 func interrupted(err error) bool {
 	for _, gone := range []error{unix.ENOENT, unix.ECONNREFUSED, unix.ECONNRESET, unix.EPIPE, unix.ESRCH, io.EOF} {

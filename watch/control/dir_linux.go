@@ -84,7 +84,7 @@ func (d *Dir) notYours() error {
 		ErrUntrusted, d.path, d.owner, os.Geteuid())
 }
 
-// Trust tells whether what is written in the directory, or its supervisors say,
+// Trust reports whether what is written in the directory, or its supervisors say,
 // may be run: its owner decides on that. The error wraps ErrUntrusted unless
 // that is root or we.
 func (d *Dir) Trust() error {

@@ -24,11 +24,16 @@ func Example() {
 	check(err)
 	socket, err := claim.Listen()
 	check(err)
-	go answerOnce(socket)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		answerOnce(socket)
+	}()
 
 	status, presence, err := dir.Status("webserver")
 	check(err)
 	fmt.Println(status.Name, status.State, presence == control.Held)
+	<-answered
 
 	check(claim.Release(status)) // its last words
 	status, presence, err = dir.Status("webserver")

@@ -200,7 +200,7 @@ func (m *Machine) outlived() {
 	m.do(Note{What: NoteStuck, Text: pids(m.forest.all())})
 }
 
-// empty tells whether nobody is left, nor about to be born by a start.
+// empty reports whether nobody is left, nor about to be born by a start.
 func (m *Machine) empty() bool { return m.forest.len() == 0 && !m.spawning }
 
 func dueEnding(m *Machine, now time.Time, ev Event) {

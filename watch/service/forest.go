@@ -31,8 +31,9 @@ type proc struct {
 	baton bool
 
 	founding bool
-	unsure   bool // main has left it, and what it will run is open
-	termed   bool // was sent TERM
+	unsure   bool     // main has left it, and what it will run is open
+	was      *Program // what an unsure one has run before its exec, as long as its arguments are not known
+	termed   bool     // was sent TERM
 }
 
 // forest holds the live processes of one service by pid. The roots are kept

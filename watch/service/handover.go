@@ -91,7 +91,11 @@ func execedRunning(m *Machine, now time.Time, ev Event) {
 	if m.forest.procs[e.PID] != e.proc || !e.proc.unsure {
 		return
 	}
-	e.proc.unsure = false
+	if p := e.proc; p.program.Args == "" && p.program.same(e.from) {
+		p.was = e.from // the arguments tell, if they come before the wait is over
+		return
+	}
+	e.proc.unsure, e.proc.was = false, nil
 	if !e.proc.program.same(e.from) {
 		m.forest.disown(e.proc)
 		m.elect()

@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -135,7 +136,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 // death could look like that of the last one.
 func (m *Machine) react(now time.Time, ev Event) {
 	if m.restoring && ev.kind() != onResume {
-		m.unheard = append(m.unheard, ev)
+		m.hearLater(ev)
 		return
 	}
 	unheard, run := m.unheard, m.run
@@ -148,131 +149,18 @@ func (m *Machine) react(now time.Time, ev Event) {
 	table[m.state][ev.kind()](m, now, ev)
 }
 
-// note keeps the forest; it returns the event as the states see it, and
-// whether they see it at all: an answer of another run, a birth that is known, or
-// a death that is not of the forest, ends here.
-func (m *Machine) note(now time.Time, ev Event) (Event, bool) {
-	switch ev := ev.(type) {
-	case Spawned:
-		return ev, m.answered(ev.Run) && m.noteSpawned(now, ev)
-	case SpawnFailed:
-		return ev, m.answered(ev.Run)
-	case Forked:
-		return ev, m.noteForked(now, ev)
-	case Execed:
-		return m.noteExeced(now, ev)
-	case Exited:
-		return m.noteExited(now, ev)
+// hearLater keeps what happens until the machine resumes. A stop undoes what was
+// asked before it, and is heard first: else a death, or a reset, would lead to a
+// start, and the stop be taken for answered by that.
+func (m *Machine) hearLater(ev Event) {
+	if ev.kind() != onStop {
+		m.unheard = append(m.unheard, ev)
+		return
 	}
-	return ev, true
-}
-
-func (m *Machine) answered(run int) bool {
-	ours := m.spawning && run == m.run
-	if ours {
-		m.spawning = false
-	}
-	return ours
-}
-
-func (m *Machine) noteSpawned(now time.Time, ev Spawned) bool {
-	m.starter = m.forest.add(ev.PID, 0, now)
-	m.program = &ev.Program
-	m.starter.program, m.starter.baton = m.program, true
-	m.do(Note{What: NoteStarted, PID: ev.PID})
-	return true
-}
-
-// noteForked adds a process. One that is born a root (CLONE_PARENT) goes back
-// to the process that is main or will be.
-func (m *Machine) noteForked(now time.Time, ev Forked) bool {
-	if m.forest.procs[ev.Child] != nil {
-		return false
-	}
-	p := m.forest.add(ev.Child, ev.Parent, now)
-	if first := m.first(); p.isRoot() && first != nil {
-		p.founder, p.program = first.founder, first.program
-	}
-	m.do(Note{What: NoteForked, PID: ev.Child, Parent: ev.Parent})
-	return true
-}
-
-func (m *Machine) first() *proc {
-	if m.starter != nil {
-		return m.starter
-	}
-	return m.main
-}
-
-// exec is Execed as the states see it: with the process, and what that ran
-// before.
-type exec struct {
-	Execed
-	proc *proc
-	from *Program
-}
-
-// noteExeced keeps what a process runs. What only completes that is no news. Of
-// the starter it is known what it was to run, though it may be gone before
-// that can be looked up.
-func (m *Machine) noteExeced(now time.Time, ev Execed) (Event, bool) {
-	p := m.forest.procs[ev.PID]
-	if p == nil || p.program.complete(ev.Program) {
-		return ev, false
-	}
-	from := p.program
-	switch {
-	case p != m.starter:
-		p.program, p.execed = &ev.Program, true
-	case ev.Program.File != "":
-		m.program = &ev.Program // an interpreter's file is known only now
-		p.program = m.program
-	}
-	p.born = now
-	m.do(Note{What: NoteExeced, PID: ev.PID, Text: ev.Program.File})
-	return exec{ev, p, from}, true
-}
-
-// death is Exited as the states see it: with the process that is no more, and
-// what it was while it lived.
-type death struct {
-	Exited
-	at      time.Time
-	proc    *proc
-	starter bool // it was the starter
-	root    bool
-	wound   bool // it did its parent's work, and failed
-	vital   bool // its crash is the service's crash
-	certain bool // there was no doubt which process is main
-}
-
-func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
-	p := m.forest.procs[ev.PID]
-	if p == nil {
-		return ev, false
-	}
-	certain := m.certain()
-	m.do(Note{What: NoteExited, PID: ev.PID, Role: m.role(p), Exit: ev.Exit})
-	d := death{ev, now, p, p == m.starter, p.isRoot(), m.isWound(p, ev.Exit), m.vital(p, certain), certain}
-	if d.root || p == m.main {
-		if d.starter || p == m.main || p.founding && m.state != Backoff {
-			m.lastExit = LastExit{ev.PID, ev.Exit, now} // not of strays, nor of what is cleared away
-		}
-		if p == m.main || p.founding || m.state != Running { // strays come and go as they like
-			m.log("proc %d %s", ev.PID, ev.Exit)
-		}
-	}
-	m.forest.remove(p, ev.Reaper)
-	if ev.Next != nil {
-		m.noteForked(now, *ev.Next)
-	}
-	if d.starter {
-		m.starter = nil
-	}
-	if m.named == p.pid {
-		m.named = 0
-	}
-	return d, true
+	rest := slices.DeleteFunc(m.unheard, func(ev Event) bool {
+		return slices.Contains([]kind{onStart, onStop, onRestart, onReset}, ev.kind())
+	})
+	m.unheard = slices.Insert(rest, 0, ev)
 }
 
 // enter is the one door into a state.
@@ -303,7 +191,7 @@ func (m *Machine) warn(format string, args ...any) {
 // Run is the number of the last Spawn, 0 before the first.
 func (m *Machine) Run() int { return m.run }
 
-// Spawning tells whether a Spawn has not been answered yet.
+// Spawning reports whether a Spawn has not been answered yet.
 func (m *Machine) Spawning() bool { return m.spawning }
 
 // Settling reports whether it is still open which process is main.
@@ -331,6 +219,17 @@ func (m *Machine) Parent(pid int) int {
 		return p.parent.pid
 	}
 	return 0
+}
+
+// LacksArgs reports whether the arguments of a live process matter, and are not known: one that it
+// is compared with runs the same file.
+func (m *Machine) LacksArgs(pid int) bool {
+	p := m.forest.procs[pid]
+	if p == nil || p.program.File == "" || p.program.Args != "" {
+		return false
+	}
+	return p.program.sameFile(m.program) || p.parent != nil && p.program.sameFile(p.parent.program) ||
+		p.was != nil && p.program.sameFile(p.was)
 }
 
 // Program is what a live process of the forest runs, as far as is known.

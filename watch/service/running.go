@@ -88,7 +88,7 @@ func (m *Machine) bestOf(ps []*proc) *proc {
 	return best
 }
 
-// preferred tells whether a dead root, if it lived, would certainly be main
+// preferred reports whether a dead root, if it lived, would certainly be main
 // rather than any of those that are left.
 func (m *Machine) preferred(dead *proc, left []*proc) bool {
 	best := m.bestOf(left)
@@ -115,7 +115,7 @@ func (m *Machine) rank(p *proc) int {
 	return rank
 }
 
-// certain tells whether there is no doubt which process is main.
+// certain reports whether there is no doubt which process is main.
 func (m *Machine) certain() bool {
 	return m.forest.procs[m.named] != nil || len(m.forest.founders) == 1
 }
@@ -136,7 +136,7 @@ func (m *Machine) isWound(p *proc, e Exit) bool {
 	return e.broke() && len(up.children) == 1 && p.program.same(up.program)
 }
 
-// vital tells whether the crash of p is the service's crash: main's alone
+// vital reports whether the crash of p is the service's crash: main's alone
 // where main is certain, else that of every root that could be main. A main
 // that is a helper's child is the helper's to mend.
 func (m *Machine) vital(p *proc, certain bool) bool {

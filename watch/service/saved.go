@@ -49,6 +49,7 @@ type SavedProc struct {
 	PID      int       `json:"pid"`
 	Parent   int       `json:"parent,omitempty"` // 0 for a root
 	Program  int       `json:"program"`          // its place in Programs
+	Was      int       `json:"was,omitempty"`    // the same of what it was before an exec whose arguments are not known, from 1
 	Born     time.Time `json:"born"`
 	Seq      int       `json:"seq"`
 	Founder  int       `json:"founder"` // the Seq of the root it goes back to
@@ -105,6 +106,9 @@ func (s *Saved) saveProc(p *proc, places map[any]int) {
 	}
 	if p.heir != nil {
 		q.Heir = p.heir.pid
+	}
+	if p.was != nil {
+		q.Was = s.place(p.was, places) + 1
 	}
 	s.Procs = append(s.Procs, q)
 }
@@ -181,12 +185,15 @@ func (m *Machine) restoreProcs(s Saved, programs []Program) error {
 	founders := map[int]*proc{}
 	for _, q := range s.Procs {
 		f := &m.forest
-		if q.PID <= 0 || f.procs[q.PID] != nil || q.Program < 0 || q.Program >= len(s.Programs) ||
+		if q.PID <= 0 || f.procs[q.PID] != nil || q.Program < 0 || q.Program >= len(s.Programs) || q.Was < 0 || q.Was > len(s.Programs) ||
 			q.Parent != 0 && f.procs[q.Parent] == nil {
 			return fmt.Errorf("%w: process %+v", ErrSaved, q)
 		}
 		p := f.add(q.PID, q.Parent, q.Born)
 		p.program, p.seq, p.execed, p.baton, p.termed = &programs[q.Program], q.Seq, q.Execed, q.Baton, q.Termed
+		if q.Was > 0 {
+			p.was = &programs[q.Was-1]
+		}
 		if q.Founding && p.isRoot() {
 			p.founding, p.unsure = true, q.Unsure
 			f.founders[p] = struct{}{}

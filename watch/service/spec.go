@@ -107,7 +107,7 @@ type Exit struct {
 // dump core by default: QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ, SYS.
 var faults = []int{9, 3, 4, 5, 6, 7, 8, 11, 24, 25, 31}
 
-// broke tells whether the process was killed, or broke by a fault of its own;
+// broke reports whether the process was killed, or broke by a fault of its own;
 // other signals are how programs tell their helpers to end.
 func (e Exit) broke() bool {
 	return slices.Contains(faults, e.Signal)

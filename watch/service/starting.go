@@ -73,11 +73,11 @@ func (m *Machine) starterEnded(now time.Time, d death) {
 	}
 }
 
-// failed tells whether somebody is known to have ended in vain. A process of a
+// failed reports whether somebody is known to have ended in vain. A process of a
 // start that was reaped by another one may be dead for no known reason.
 func (m *Machine) failed(e Exit) bool { return e.Known && !m.spec.succeeded(e) }
 
-// handsOver tells whether the starter put the program into the background and
+// handsOver reports whether the starter put the program into the background and
 // left. One that was said to do so may exit as it likes, if only it leaves
 // something.
 func (m *Machine) handsOver(d death, left []*proc) bool {
@@ -87,7 +87,7 @@ func (m *Machine) handsOver(d death, left []*proc) bool {
 	return m.spec.Follow == FollowOn || !m.failed(d.Exit)
 }
 
-// mayBeNamed tells whether the starter may have had the daemon started by
+// mayBeNamed reports whether the starter may have had the daemon started by
 // somebody else, or where nobody can look: then the pidfile has until ForkWait
 // is over to name it.
 func (m *Machine) mayBeNamed(d death, left []*proc) bool {

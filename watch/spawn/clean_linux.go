@@ -1,4 +1,4 @@
-package watch
+package spawn
 
 import (
 	"errors"
@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clean makes way for a start: it removes the files that a killed instance has
+// Clean makes way for a start: it removes the files that a killed instance has
 // left, and that the next one would refuse to start beside. It returns those
 // that it has removed; the error says why others are still there. A file that
 // is not there is what was wanted.
-func clean(paths []string) (removed []string, err error) {
+func Clean(paths []string) (removed []string, err error) {
 	for _, path := range paths {
 		switch e := remove(path); {
 		case e == nil:

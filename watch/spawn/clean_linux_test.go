@@ -1,4 +1,4 @@
-package watch
+package spawn
 
 import (
 	"net"
@@ -28,7 +28,7 @@ func TestClean(t *testing.T) {
 
 	gone := []string{at("socket"), at("fifo"), at("link"), at("dangling"), at("linked-folder"), at("file")}
 	paths := append(slices.Clone(gone), at("missing"), at("no/such/folder"), at("folder"), os.DevNull, precious+"/x", "/")
-	removed, err := clean(paths)
+	removed, err := Clean(paths)
 	if !slices.Equal(removed, gone) {
 		t.Errorf("removed %q, not %q", removed, gone)
 	}
@@ -49,7 +49,7 @@ func TestClean(t *testing.T) {
 	if b, err := os.ReadFile(precious); string(b) != "x" {
 		t.Errorf("what the link named: %q, %v", b, err)
 	}
-	if removed, err := clean(nil); removed != nil || err != nil {
+	if removed, err := Clean(nil); removed != nil || err != nil {
 		t.Errorf("nothing: %q, %v", removed, err)
 	}
 }

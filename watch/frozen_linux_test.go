@@ -1,0 +1,69 @@
+package watch
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// frozenEnv makes the test binary a process that keeps its memory locked: its
+// value is a file that can't be read.
+const frozenEnv = "WATCH_TEST_FROZEN"
+
+// freeze locks the address space of this process. A read of /proc/self/mem holds
+// the lock for as long as the page takes that it reads, and mmap waits for it
+// then; behind that one all others wait.
+func freeze(path string) {
+	f := must(os.Open(path))
+	page := must(unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE))
+	mem := must(os.Open("/proc/self/mem"))
+	go func() {
+		var buf [1]byte
+		_, _ = unix.Pread(int(mem.Fd()), buf[:], int64(addressOf(page)))
+	}()
+	_, _ = io.ReadAll(os.Stdin) // until it is told that the read hangs
+	_, _ = unix.Mmap(-1, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
+	os.Exit(0)
+}
+
+// frozen starts such a process, with more variables.
+func frozen(t *testing.T, d *hungDisk, env ...string) (pid int) {
+	t.Helper()
+	page := fmt.Sprintf("page%d", d.pages.Add(1)) // of its own: one that is being read by another is waited for
+	d.set(page, "x")
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(append(os.Environ(), frozenEnv+"="+d.dir+"/"+page), env...)
+	in, err := cmd.StdinPipe()
+	check(t, err)
+	check(t, cmd.Start())
+	pid = cmd.Process.Pid
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = d.dev.Close() // else it can't end
+		_ = cmd.Wait()
+	})
+	<-d.heard
+	check(t, in.Close())
+	eventually(t, "it waits in mmap", func() bool { return inCall(pid, unix.SYS_MMAP) })
+	return pid
+}
+
+// inCall reports whether a thread of a process is in a system call.
+func inCall(pid, call int) bool {
+	for _, file := range must(filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))) {
+		b, _ := os.ReadFile(file)
+		if strings.HasPrefix(string(b), fmt.Sprintf("%d 0x", call)) {
+			return true
+		}
+	}
+	return false
+}
+
+func addressOf(page []byte) uintptr { return uintptr(unsafe.Pointer(&page[0])) }

@@ -1,0 +1,68 @@
+package watch
+
+import (
+	"respawner/watch/service"
+	"respawner/watch/settle"
+)
+
+// hear tells a service what has happened.
+func (s *Host) hear(e settle.Event) {
+	u := s.units[e.Unit]
+	switch e.What {
+	case settle.Resynced:
+		s.resynced()
+		return
+	case settle.Adopted:
+		s.adopted(u)
+		return
+	}
+	switch e.What {
+	case settle.Spawned:
+		s.tell(u, service.Spawned{Run: u.run, PID: e.P.PID, Program: s.startedProgram(u, e.P)})
+		s.askArgs(u, e.P)
+	case settle.Forked:
+		s.hearForked(u, e)
+	case settle.Execed:
+		s.execed(u, e.P, s.fileOf(e.P.PID))
+	case settle.Looked:
+		s.lookAt(u, e.P)
+	case settle.Died:
+		ev := service.Exited{PID: e.P.PID, Exit: e.Exit, Reaper: e.Reaper}
+		if e.Next != nil {
+			ev.Next = &service.Forked{Parent: e.Parent, Child: e.Next.PID}
+		}
+		s.tell(u, ev)
+	}
+}
+
+// hearForked is for a birth. Where a start was under way when the supervisor died, the
+// first process that is found is what was started.
+func (s *Host) hearForked(u *unit, e settle.Event) {
+	if u.adopting && u.machine.Spawning() {
+		s.tell(u, service.Spawned{Run: u.machine.Run(), PID: e.P.PID, Program: s.startedProgram(u, e.P)})
+		s.askArgs(u, e.P)
+		return
+	}
+	s.tell(u, service.Forked{Parent: e.Parent, Child: e.P.PID})
+	if u.machine.Program(e.P.PID).File == "" { // what its parent ran could not be read
+		s.lookAt(u, e.P)
+	}
+}
+
+// startedProgram returns what a process runs that was started as a service's program.
+func (s *Host) startedProgram(u *unit, p *settle.Process) service.Program {
+	program := programFrom(&u.program)
+	if file := s.fileOf(p.PID); file != "" && file != program.File && !s.hasEnded(p) {
+		return service.Program{File: file}
+	}
+	return program
+}
+
+// lookAt finds out whether a process runs another program than is known, where its exec may
+// not have been told.
+func (s *Host) lookAt(u *unit, p *settle.Process) {
+	file := s.fileOf(p.PID)
+	if file != "" && !s.hasEnded(p) && file != u.machine.Program(p.PID).File {
+		s.execed(u, p, file)
+	}
+}

@@ -1,0 +1,304 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"respawner/watch/control"
+	"respawner/watch/service"
+	"respawner/watch/settle"
+)
+
+// Host watches services in one epoll loop, on one thread. It has what there is once in a
+// process.
+type Host struct {
+	kernel
+	pid     int
+	log     *slog.Logger
+	loop    *loop
+	timers  timers
+	signals signalSource
+	spawner starter
+	errands errands
+	recall  recall
+	ladder  ladder // how births are known
+
+	table    *settle.Table
+	units    map[settle.Unit]*unit
+	lastUnit settle.Unit
+	kills    []kill            // signals that wait until their process can be opened
+	buried   []*settle.Process // of these what there is is to be given back
+	freed    bool              // descriptors were, in this turn
+	blind    bool              // some processes live without a descriptor, and that was told
+
+	wasAhead  time.Duration // see ahead, when all births had last been read
+	mixed     bool          // we had children before we were a supervisor
+	spawned   bool          // a start has come out
+	childDied bool          // a child may wait to be reaped that no pidfd tells of
+}
+
+// unit is one service in the supervisor.
+type unit struct {
+	id       settle.Unit
+	machine  *service.Machine
+	name     string
+	config   Config
+	program  Program
+	log      *slog.Logger
+	server   *server
+	pidfile  *pidfile
+	output   *output
+	journal  journal
+	recorder recorder
+	handover unitHandover  // of an earlier binary in this process
+	quoting  bool          // the program's last words were asked for
+	said     []string      // them, of what has failed or was restarted
+	failure  *Report       // of the first start, while they are looked for
+	due      *Report       // the same, while it is being written down
+	started  time.Duration // when the last start was begun (CLOCK_BOOTTIME)
+	begun    time.Time     // the same
+	claimed  int           // the last pid that the pidfile named rightly
+	note     string        // what is wrong with the pidfile
+	unclean  string        // what could not be removed before the last start
+	outcome  *service.Done
+
+	run      int  // the start that came out last
+	adopting bool // what an earlier supervisor has left is looked for
+}
+
+// deadline names a timer of the supervisor: one of a service, of its report, of
+// a client, of a control socket, of a dead process, of the ladder, of a record,
+// or of an errand.
+type deadline struct {
+	unit   *unit
+	timer  service.Timer
+	quote  bool
+	peer   *peer
+	server *server
+	dead   *settle.Process
+	ladder *ladder
+	record *unit
+	errand *errand
+}
+
+// Result is how a service ended.
+type Result struct {
+	// Status is what a command should exit with, 0 for a normal end.
+	Status int
+	// Text says why.
+	Text string
+	// Last is what there is to be said of the service from then on.
+	Last *control.Status
+}
+
+// Run supervises one service until it has ended. It must be called once in a
+// process, which becomes a child subreaper and gets its signals by way of the
+// loop: TERM, INT and QUIT end the service, USR1 opens log files anew.
+//
+// The error says what kept the loop from being made, or broke it; then the
+// service, if it had been started, runs on without a supervisor.
+func Run(c Config) (Result, error) {
+	if err := Probe(); err != nil {
+		return Result{}, fmt.Errorf("supervise %s: %w", c.Spec.Name, err)
+	}
+	makeThreads()
+	results, err := superviseAll(c)
+	if err != nil {
+		err = fmt.Errorf("supervise %s: %w", c.Spec.Name, err)
+	}
+	return results[0], err
+}
+
+// superviseAll supervises services until all have ended. The first one's log gets what
+// concerns them all.
+func superviseAll(configs ...Config) ([]Result, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	results := make([]Result, len(configs))
+	s, err := newHost(linux{}, configs...)
+	if err != nil {
+		return results, err
+	}
+	err = s.run()
+	for i, u := range s.all() {
+		results[i] = s.result(u)
+	}
+	return results, errors.Join(err, s.close())
+}
+
+// run starts the services, and turns the loop until all have ended.
+func (s *Host) run() (err error) {
+	for _, u := range s.all() {
+		s.begin(u)
+	}
+	s.settle()
+	for err == nil && !s.done() {
+		err = s.turn()
+	}
+	return err
+}
+
+// turn is a turn of the loop: facts are collected and settled, then the services are told what
+// they are asked, and what is due.
+func (s *Host) turn() error {
+	ready, err := s.loop.wait()
+	if err != nil {
+		return err
+	}
+	s.table.Turn()
+	s.loop.serve(ready, rankWake, rankPidfd)
+	s.readBirths()
+	s.takeStarts()
+	s.lookAround()
+	s.settle()
+	s.lookAtRoots()
+	s.sendKills()
+	s.loop.serve(ready, rankTimer, rankControl)
+	return s.endTurn()
+}
+
+// endTurn does what comes last in a turn.
+func (s *Host) endTurn() error {
+	s.childDied = s.childDied || s.freed
+	s.check(s.reapRest())
+	if s.blind {
+		s.table.Retry() // there may be a descriptor for them now, and they may have ended
+	}
+	s.freed = false
+	s.settle()
+	s.blind = s.blind && s.table.Unopened() > 0
+	s.sendKills()
+	if s.table.HasMore() {
+		s.spawner.wake() // another turn, whether anything happens or not
+	}
+	if !s.upgradeIfCalm() {
+		s.handOff()
+	}
+	return nil
+}
+
+// lookAround finds out which processes there are, where nothing tells of their births: in each
+// turn, or on the last step when all of a service are to be ended.
+func (s *Host) lookAround() {
+	if s.ladder.now == TrackScan || s.ladder.now == TrackPidfile && s.isEnding() {
+		s.table.LookAround()
+	}
+}
+
+// lookAtRoots finds out what the roots of services run whose main process is not settled, where
+// nothing tells of an exec.
+func (s *Host) lookAtRoots() {
+	if s.ladder.now < TrackScan {
+		return
+	}
+	for _, u := range s.all() {
+		if !u.machine.Settling() {
+			continue
+		}
+		for _, q := range u.machine.Snapshot().Procs {
+			if p := s.table.Known(u.id, q.PID); q.Parent == 0 && p != nil {
+				s.lookAt(u, p)
+			}
+		}
+	}
+}
+
+// isEnding reports whether a service is being ended.
+func (s *Host) isEnding() bool {
+	for _, u := range s.all() {
+		if state := u.machine.State(); state == service.Stopping || state == service.Backoff {
+			return true
+		}
+	}
+	return false
+}
+
+// all returns the services in the order in which they were added.
+func (s *Host) all() []*unit {
+	return slices.SortedFunc(maps.Values(s.units), func(a, b *unit) int { return int(a.id - b.id) })
+}
+
+func (s *Host) done() bool {
+	for _, u := range s.all() {
+		if u.outcome == nil || u.quoting || u.due != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// result is the outcome of a service; a broken loop leaves it without one.
+func (s *Host) result(u *unit) Result {
+	r := Result{Status: 1, Last: s.status(u)}
+	r.Last.SupervisorPID = 0
+	if u.outcome != nil {
+		r.Status, r.Text = u.outcome.Status, u.outcome.Text
+	}
+	return r
+}
+
+// check logs an error of a room that should not happen, and can't be mended.
+func (s *Host) check(err error) {
+	if err != nil {
+		s.log.Error(err.Error())
+	}
+}
+
+func (s *Host) due(d deadline) {
+	switch {
+	case d.peer != nil:
+		d.peer.server.drop(d.peer)
+	case d.server != nil:
+		d.server.resume()
+	case d.ladder != nil:
+		s.probe()
+	case d.record != nil:
+		s.recordDue(d.record)
+	case d.errand != nil:
+		s.errands.due(d.errand)
+	case d.dead != nil:
+		s.table.Impatient(d.dead)
+	case d.quote:
+		s.quoted(d.unit, nil)
+	default:
+		s.tell(d.unit, service.Due{Timer: d.timer})
+	}
+}
+
+func (s *Host) signalled(sig unix.Signal) {
+	if slices.Contains(ignored, sig) {
+		return
+	}
+	switch sig {
+	case unix.SIGCHLD:
+		s.childDied = true
+	case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
+		s.stop()
+	case unix.SIGHUP:
+		for _, u := range s.all() {
+			if u.config.StopOnHangup {
+				s.tell(u, service.Stop{})
+			}
+		}
+	case unix.SIGUSR1:
+		for _, u := range s.all() {
+			u.reopen()
+		}
+	case unix.SIGPIPE: // of a log that is not read: telling of it would be the next one
+	default:
+		s.log.Info(fmt.Sprintf("%s ignored", unix.SignalName(sig)))
+	}
+}
+
+func (s *Host) stop() {
+	for _, u := range s.all() {
+		s.tell(u, service.Stop{})
+	}
+}
