@@ -240,7 +240,7 @@ func (s *Host) makeErrands() (err error) {
 
 // handOff is called at the end of a turn: what it has brought is handed over.
 func (s *Host) handOff() {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		s.writeJournal(u)
 		s.readPidfile(u)
 	}
@@ -271,7 +271,7 @@ func (s *Host) endErrands() error {
 }
 
 func (s *Host) closeHistories() (err error) {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		if u.journal.file != nil {
 			err = errors.Join(err, u.journal.file.Close())
 		}
@@ -281,7 +281,7 @@ func (s *Host) closeHistories() (err error) {
 
 // closeFiles closes what only errands have used: a close may block too.
 func (s *Host) closeFiles() {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		if j := &u.journal; j.file != nil {
 			s.errands.run(&j.lane, finishPatience, func() func() {
 				err := j.file.Close()

@@ -60,7 +60,7 @@ func (s *Host) answer(q settle.Question) {
 	case settle.Replay:
 		s.replay()
 	case settle.Marks:
-		s.searchMarks(s.units[q.Unit])
+		s.searchMarks(s.unit(q.Unit))
 	default:
 		s.carryOut(q)
 	}

@@ -7,19 +7,16 @@ import (
 
 // hear tells a service what has happened.
 func (s *Host) hear(e settle.Event) {
-	u := s.units[e.Unit]
-	switch e.What {
-	case settle.Resynced:
+	if e.What == settle.Resynced { // of no service
 		s.resynced()
 		return
+	}
+	u := s.unit(e.Unit)
+	switch e.What {
 	case settle.Adopted:
 		s.adopted(u)
-		return
-	}
-	switch e.What {
 	case settle.Spawned:
-		s.tell(u, service.Spawned{Run: u.run, PID: e.P.PID, Program: s.startedProgram(u, e.P)})
-		s.askArgs(u, e.P)
+		s.hearSpawned(u, e.P, u.run)
 	case settle.Forked:
 		s.hearForked(u, e)
 	case settle.Execed:
@@ -35,12 +32,17 @@ func (s *Host) hear(e settle.Event) {
 	}
 }
 
+// hearSpawned is for the program of a start.
+func (s *Host) hearSpawned(u *unit, p *settle.Process, run int) {
+	s.tell(u, service.Spawned{Run: run, PID: p.PID, Program: s.startedProgram(u, p)})
+	s.askArgs(u, p)
+}
+
 // hearForked is for a birth. Where a start was under way when the supervisor died, the
 // first process that is found is what was started.
 func (s *Host) hearForked(u *unit, e settle.Event) {
 	if u.adopting && u.machine.Spawning() {
-		s.tell(u, service.Spawned{Run: u.machine.Run(), PID: e.P.PID, Program: s.startedProgram(u, e.P)})
-		s.askArgs(u, e.P)
+		s.hearSpawned(u, e.P, u.machine.Run())
 		return
 	}
 	s.tell(u, service.Forked{Parent: e.Parent, Child: e.P.PID})

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"runtime"
 	"slices"
 	"time"
@@ -30,13 +29,12 @@ type Host struct {
 	recall  recall
 	ladder  ladder // how births are known
 
-	table    *settle.Table
-	units    map[settle.Unit]*unit
-	lastUnit settle.Unit
-	kills    []kill            // signals that wait until their process can be opened
-	buried   []*settle.Process // of these what there is is to be given back
-	freed    bool              // descriptors were, in this turn
-	blind    bool              // some processes live without a descriptor, and that was told
+	table  *settle.Table
+	units  []*unit           // in the order of their numbers, from 1
+	kills  []kill            // signals that wait until their process can be opened
+	buried []*settle.Process // of these what there is is to be given back
+	freed  bool              // descriptors were, in this turn
+	blind  bool              // some processes live without a descriptor, and that was told
 
 	wasAhead  time.Duration // see ahead, when all births had last been read
 	mixed     bool          // we had children before we were a supervisor
@@ -127,7 +125,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 		return results, err
 	}
 	err = s.run()
-	for i, u := range s.all() {
+	for i, u := range s.units {
 		results[i] = s.result(u)
 	}
 	return results, errors.Join(err, s.close())
@@ -135,7 +133,7 @@ func superviseAll(configs ...Config) ([]Result, error) {
 
 // run starts the services, and turns the loop until all have ended.
 func (s *Host) run() (err error) {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		s.begin(u)
 	}
 	s.settle()
@@ -198,7 +196,7 @@ func (s *Host) lookAtRoots() {
 	if s.ladder.now < TrackScan {
 		return
 	}
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		if !u.machine.Settling() {
 			continue
 		}
@@ -212,7 +210,7 @@ func (s *Host) lookAtRoots() {
 
 // isEnding reports whether a service is being ended.
 func (s *Host) isEnding() bool {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		if state := u.machine.State(); state == service.Stopping || state == service.Backoff {
 			return true
 		}
@@ -220,13 +218,11 @@ func (s *Host) isEnding() bool {
 	return false
 }
 
-// all returns the services in the order in which they were added.
-func (s *Host) all() []*unit {
-	return slices.SortedFunc(maps.Values(s.units), func(a, b *unit) int { return int(a.id - b.id) })
-}
+// unit returns the service that has a number.
+func (s *Host) unit(id settle.Unit) *unit { return s.units[id-1] }
 
 func (s *Host) done() bool {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		if u.outcome == nil || u.quoting || u.due != nil {
 			return false
 		}
@@ -282,13 +278,13 @@ func (s *Host) signalled(sig unix.Signal) {
 	case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
 		s.stop()
 	case unix.SIGHUP:
-		for _, u := range s.all() {
+		for _, u := range s.units {
 			if u.config.StopOnHangup {
 				s.tell(u, service.Stop{})
 			}
 		}
 	case unix.SIGUSR1:
-		for _, u := range s.all() {
+		for _, u := range s.units {
 			u.reopen()
 		}
 	case unix.SIGPIPE: // of a log that is not read: telling of it would be the next one
@@ -298,7 +294,7 @@ func (s *Host) signalled(sig unix.Signal) {
 }
 
 func (s *Host) stop() {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		s.tell(u, service.Stop{})
 	}
 }

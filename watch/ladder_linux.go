@@ -108,7 +108,7 @@ func (s *Host) fall(why error) {
 		l.reason = strings.Trim(why.Error()+"; "+l.reason, "; ")
 	}
 	text := fmt.Sprintf("births were not told by %v: going on by %v", from, l.now)
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		u.log.Warn(text, "error", why)
 	}
 	s.noteAll("tracking", text)

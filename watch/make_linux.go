@@ -10,7 +10,7 @@ import (
 )
 
 func newHost(k kernel, configs ...Config) (*Host, error) {
-	s := &Host{kernel: k, pid: k.getpid(), log: configs[0].Log, units: map[settle.Unit]*unit{}}
+	s := &Host{kernel: k, pid: k.getpid(), log: configs[0].Log}
 	s.table = settle.New(s.pid, settle.Policy{})
 	s.wasAhead, _ = s.ahead()
 	rooms := []func() error{s.becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, func() error { return s.makeSpawner(len(configs)) }, s.makeErrands}
@@ -50,9 +50,8 @@ func (s *Host) noteStrangers() {
 // addUnit adds a service; its rooms are there when it returns.
 func (s *Host) addUnit(c Config) error {
 	u := s.newUnit(c)
-	s.lastUnit++
-	u.id = s.lastUnit
-	s.units[u.id] = u
+	s.units = append(s.units, u)
+	u.id = settle.Unit(len(s.units))
 	for _, make := range []func() error{u.makeOutput(s), u.makePidfile(s), u.makeServer(s)} {
 		if err := make(); err != nil {
 			return err
@@ -118,7 +117,7 @@ func (s *Host) close() error {
 			errs = append(errs, s.closeFD(p.FD))
 		}
 	}
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		errs = append(errs, u.close())
 	}
 	s.hangUp()

@@ -60,9 +60,9 @@ func (s *Host) findMarked(p *settle.Process, mark string) {
 // owner returns of which service a process is, or that it is open as far as all but its environment
 // tells. What may be of a start under way waits until that has come out.
 func (s *Host) owner(p *settle.Process) (u settle.Unit, parked, open bool) {
-	starting := slices.ContainsFunc(s.all(), func(u *unit) bool { return s.table.IsStarting(u.id) })
+	starting := slices.ContainsFunc(s.units, func(u *unit) bool { return s.table.IsStarting(u.id) })
 	if len(s.units) == 1 && !s.mixed {
-		return s.all()[0].id, starting, false
+		return s.units[0].id, starting, false
 	}
 	sid, err := s.sessionOf(p.PID)
 	if !s.isMeant(p) {
@@ -91,7 +91,7 @@ func (s *Host) isMeant(p *settle.Process) bool {
 // markedUnit returns of which service a process is by its mark: the stranger's, if it has none, or none can
 // be read, and no service's if it has ended.
 func (s *Host) markedUnit(p *settle.Process, mark string) settle.Unit {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		if u.name == mark {
 			return u.id
 		}

@@ -120,7 +120,7 @@ func TestOwnerIsUnknown(t *testing.T) {
 	g := setUp(t, TrackEvents, fmt.Sprintf("(env -i sh -c 'echo $$ >%s; exec sleep 1000' &); exec sleep 1000", path))
 	other := g.newUnit(Config{Spec: service.Spec{Name: "y"}, Log: g.u.log})
 	other.id = g.u.id + 1
-	g.units[other.id] = other
+	g.units = append(g.units, other)
 	pid, pidfd := run(t, "env", "-i", "sleep", "1000")
 	marked, _ := run(t, "env", "-i", markName+"=y", "sleep", "1000")
 	eventually(t, "it runs", func() bool { return host.newMemories().environs([]int{marked}, markName)[0].text != "" })
@@ -133,7 +133,7 @@ func TestOwnerIsUnknown(t *testing.T) {
 		}
 	}
 	g.wantTree("%d<0 %d<0", g.main, orphan)
-	delete(g.units, other.id)
+	g.units = g.units[:1]
 	g.tell(g.u, service.Stop{})
 	for g.catchUp(); g.tree() != ""; {
 		check(t, g.turn())

@@ -126,7 +126,7 @@ func (r *recorder) told(before, now service.Gist, ev service.Event) {
 
 // recordAll is called at the end of a turn.
 func (s *Host) recordAll() {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		r := &u.recorder
 		if r.file == nil || r.failed && r.lane.busy() {
 			u.reportDue()

@@ -31,20 +31,20 @@ func newHeart(k kernel, configs []Config, client *modelClient, fd int) (*heart, 
 		return nil, err
 	}
 	h := &heart{s}
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		u.server = &server{s: s, u: u, fd: -1} // it has nobody but the model's client
 	}
 	_, err = s.loop.add(rankControl, fd, unix.EPOLLIN, func(uint32) { client.answer(h) })
 	return h, err
 }
 
-func (h *heart) unit(i int) *unit { return h.s.all()[i] }
+func (h *heart) unit(i int) *unit { return h.s.units[i] }
 
 // run returns when all services have ended.
 func (h *heart) run() error { return h.s.run() }
 
 func (h *heart) close() error {
-	for _, u := range h.s.all() {
+	for _, u := range h.s.units {
 		u.server = nil
 	}
 	return h.s.close()
@@ -66,11 +66,11 @@ func (h *heart) status(i int) { h.s.status(h.unit(i)) }
 
 // upgrade execs another binary, if it can be done now.
 func (h *heart) upgrade() {
-	ended := slices.ContainsFunc(h.s.all(), func(u *unit) bool { return u.outcome != nil })
+	ended := slices.ContainsFunc(h.s.units, func(u *unit) bool { return u.outcome != nil })
 	if s := h.s; s.isCalm() && !ended && !s.errands.stuck() && (len(s.units) == 1 || upgradesMany) {
 		s.recordLast()
 		s.errands.settle(0, func() {})
-		for _, u := range s.all() {
+		for _, u := range s.units {
 			u.recorder.last = false
 		}
 		if s.isCalm() {
@@ -93,7 +93,7 @@ func (h *heart) program(i, pid int) string { return h.unit(i).machine.Program(pi
 func (h *heart) outcome(i int) *service.Done { return h.unit(i).outcome }
 
 // index is which service a start is of.
-func (h *heart) index(u *unit) int { return slices.Index(h.s.all(), u) }
+func (h *heart) index(u *unit) int { return slices.Index(h.s.units, u) }
 
 // What is kept of the processes.
 

@@ -55,7 +55,7 @@ func prepare(t *testing.T, step Tracking, script string, conns ...*procconn.Conn
 		Control: -1, Log: slog.New(slog.NewTextHandler(g.log, nil)),
 	})
 	check(t, err)
-	g.Host, g.u = s, s.all()[0]
+	g.Host, g.u = s, s.units[0]
 	t.Cleanup(g.tearDown)
 	s.begin(g.u)
 	readable(t, s.spawner.FD())

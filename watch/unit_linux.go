@@ -111,7 +111,7 @@ func (s *Host) sendKill(k kill) {
 		err = s.sendSignal(k.p.FD, unix.SIGCONT)
 	}
 	if k.p.Refused = err; err != nil {
-		s.units[k.p.Unit].log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.PID), "error", err)
+		s.unit(k.p.Unit).log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.PID), "error", err)
 	}
 }
 

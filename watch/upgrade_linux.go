@@ -56,7 +56,7 @@ type peerRecord struct {
 // over.
 func (s *Host) upgradeIfCalm() (waits bool) {
 	switch {
-	case !slices.ContainsFunc(s.all(), (*unit).upgrades):
+	case !slices.ContainsFunc(s.units, (*unit).upgrades):
 	case s.errands.stuck(): // an exec waits until all other threads have ended
 		s.upgradeFailed(errHangs)
 	case !s.isCalm():
@@ -74,7 +74,7 @@ func (s *Host) upgradeIfCalm() (waits bool) {
 // recordLast writes the services down for the case that the new binary is killed before it has
 // read what is handed over; it reports whether there was something to write.
 func (s *Host) recordLast() (wrote bool) {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		if r := &u.recorder; r.file != nil && !r.last && u.outcome == nil {
 			r.last, wrote = true, true
 			s.writeRecord(u)
@@ -90,13 +90,13 @@ func (s *Host) isCalm() bool {
 
 // upgrade does not return unless it has failed; then nothing has changed.
 func (s *Host) upgrade() error {
-	exec := s.all()[0].config.Exec
+	exec := s.units[0].config.Exec
 	if exec == nil {
 		return errors.New("this supervisor can't exec another binary")
 	}
 	h := s.handOver()
 	var keep []int
-	for i, u := range s.all() {
+	for i, u := range s.units {
 		begun, resume, err := u.pauseOutput()
 		if err != nil {
 			return err
@@ -162,7 +162,7 @@ func (s *Host) handOver() handover {
 			h.Strangers = append(h.Strangers, p.PID)
 		}
 	}
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		h.Units = append(h.Units, s.handOverUnit(u))
 	}
 	return h
@@ -278,7 +278,7 @@ func (u *unit) upgrades() bool {
 
 // upgradeFailed tells those that have asked for an upgrade why it has not come about.
 func (s *Host) upgradeFailed(why error) {
-	for _, u := range s.all() {
+	for _, u := range s.units {
 		u.recorder.last = false
 		if !u.upgrades() {
 			continue
