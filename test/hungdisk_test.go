@@ -29,6 +29,15 @@ func thawed(s *service, fs *fuse.FS) {
 	s.mustNotRun("stopped")
 }
 
+// crashes has main crash, and asserts that its next run comes, and that status is answered.
+func crashes(s *service, run int) {
+	s.t.Helper()
+	kill(s.t, s.truth("main", run-1), unix.SIGKILL)
+	main := s.truth("main", run)
+	eventuallyWithin(s.t, 10*soon, "it runs again", func() bool { return s.status().MainPID == main })
+	saysRunning(s, main)
+}
+
 // The disk of the log hangs: what is to be written there waits, and nothing else
 // does. A crash is followed by a restart, status is answered.
 func TestLogDiskHangs(t *testing.T) {
@@ -41,10 +50,7 @@ func TestLogDiskHangs(t *testing.T) {
 	fs.Hang(fuse.All)
 	saysRunning(s, st.MainPID)
 	for run := 2; run <= 4; run++ {
-		kill(t, s.truth("main", run-1), unix.SIGKILL)
-		main := s.truth("main", run)
-		eventuallyWithin(t, 10*soon, "it runs again", func() bool { return s.status().MainPID == main })
-		saysRunning(s, main)
+		crashes(s, run)
 	}
 	thawed(s, fs)
 	s.starts(4)
@@ -64,10 +70,7 @@ func TestOutputDiskHangs(t *testing.T) {
 	t.Cleanup(fs.Thaw)
 	fs.Hang(fuse.All)
 	saysRunning(s, st.MainPID)
-	kill(t, s.truth("main", 1), unix.SIGKILL)
-	main := s.truth("main", 2)
-	eventuallyWithin(t, 10*soon, "it runs again", func() bool { return s.status().MainPID == main })
-	saysRunning(s, main)
+	crashes(s, 2)
 	thawed(s, fs)
 }
 
@@ -84,10 +87,7 @@ func TestStateDirectoryHangs(t *testing.T) {
 	fs.Hang(fuse.Changes)
 	saysRunning(s, st.MainPID)
 	for run := 2; run <= 4; run++ {
-		kill(t, s.truth("main", run-1), unix.SIGKILL)
-		main := s.truth("main", run)
-		eventuallyWithin(t, 10*soon, "it runs again", func() bool { return s.status().MainPID == main })
-		saysRunning(s, main)
+		crashes(s, run)
 	}
 	thawed(s, fs)
 	s.starts(4)
