@@ -74,7 +74,7 @@ func TestNeededCallsRefused(t *testing.T) {
 	s.starts(0)
 }
 
-// A new supervisor for a service whose own was killed: what it may not do in
+// A new supervisor for a service of which the supervisor was killed: what it may not do in
 // its sandbox is said, the service runs on, and the next one takes it over.
 func TestAdoptionRefused(t *testing.T) {
 	t.Parallel()

@@ -172,7 +172,7 @@ func (v *server) publish(ev control.Event) {
 	}
 }
 
-// follows reports whether somebody does.
+// follows reports whether a client follows the events.
 func (v *server) follows() bool {
 	if v == nil {
 		return false

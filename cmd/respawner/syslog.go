@@ -19,7 +19,7 @@ func dialSyslog(tag string) (*syslog.Writer, error) {
 
 func dialLog() (*syslog.Writer, error) { return dialSyslog("respawner") }
 
-// syslogAvailable reports whether somebody listens to syslog here; if not,
+// syslogAvailable reports whether a syslog daemon listens here; if not,
 // messages sent there are lost.
 func syslogAvailable() bool {
 	w, err := dialLog()

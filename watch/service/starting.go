@@ -73,7 +73,7 @@ func (m *Machine) starterEnded(now time.Time, d death) {
 	}
 }
 
-// failed reports whether somebody is known to have ended in vain. A process of a
+// failed reports whether a process is known to have ended in vain. A process of a
 // start that was reaped by another one may be dead for no known reason.
 func (m *Machine) failed(e Exit) bool { return e.Known && !m.spec.succeeded(e) }
 
