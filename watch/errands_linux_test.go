@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"respawner/test/fuse"
 	"respawner/watch/control"
 	"respawner/watch/service"
 )
@@ -66,20 +67,21 @@ func awaitOf(s *supervised, name string, is func(*control.Status) bool) (st *con
 // status is answered, and another service is started and stopped. When the disks
 // answer again, all is written and read.
 func TestRunOnHungDisks(t *testing.T) {
-	d := mountHungDisk(t, map[string]string{})
+	dir, disk := mountDisk(t)
 	hang, release := hangingDisk(t)
 	p := shell("exec sleep 1000", service.Spec{StopTimeout: patient})
-	p.Hang, p.Pidfile = hang, d.dir+"/x.pid"
+	p.Hang, p.Pidfile = hang, dir+"/x.pid"
 	other := shell("exec sleep 1000", service.Spec{Name: "y", StopTimeout: patient})
 	p.Beside = []plan{other}
 	s := begin(t, p)
 	main := s.up()
 	y := awaitOf(s, "y", func(st *control.Status) bool { return st.State == "running" })
 
-	d.hangs.Store(true)
+	write(t, p.Pidfile, fmt.Sprintln(main), 0o644)
+	disk.Hang(fuse.All)
 	check(t, unix.Kill(y.MainPID, unix.SIGKILL)) // a start is a reason to read all pidfiles
 	awaitOf(s, "y", func(st *control.Status) bool { return st.Restarts == 1 && st.State == "running" })
-	<-d.heard
+	<-disk.Unanswered
 	for _, said := range []string{"will not know all", "history of x: the disk does not answer"} {
 		eventually(t, said, func() bool { return strings.Contains(s.log.String(), said) })
 	}
@@ -107,8 +109,7 @@ func TestRunOnHungDisks(t *testing.T) {
 	}()
 	awaitOf(s, "y", func(st *control.Status) bool { return st.State == "stopped" })
 
-	d.set("x.pid", fmt.Sprintln(main))
-	d.resume()
+	disk.Thaw()
 	release()
 	s.await("the pidfile is read", func(st *control.Status) bool { return st.Message == "" })
 	eventually(t, "the state is written", func() bool { b, err := s.dir.State("x"); return err == nil && len(b) > 0 })

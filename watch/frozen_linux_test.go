@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"respawner/test/fuse"
 )
 
 // frozenEnv makes the test binary a process that keeps its memory locked: its
@@ -33,23 +35,39 @@ func freeze(path string) {
 	os.Exit(0)
 }
 
-// frozen starts such a process, with more variables.
-func frozen(t *testing.T, d *hungDisk, env ...string) (pid int) {
+// freezer is a disk with files that can be mapped and not be read.
+type freezer struct {
+	t   *testing.T
+	dir string
+	fs  *fuse.FS
+}
+
+func newFreezer(t *testing.T) freezer {
 	t.Helper()
-	page := fmt.Sprintf("page%d", d.pages.Add(1)) // of its own: one that is being read by another is waited for
-	d.set(page, "x")
+	dir, fs := mountDisk(t)
+	fs.Hang([]uint32{fuse.Read})
+	return freezer{t, dir, fs}
+}
+
+// freeze starts such a process, with more variables.
+func (d freezer) freeze(env ...string) (pid int) {
+	t := d.t
+	t.Helper()
+	page := must(os.CreateTemp(d.dir, "page")) // of its own: one that is being read by another is waited for
+	must(page.WriteString("x"))
+	check(t, page.Close())
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(append(os.Environ(), frozenEnv+"="+d.dir+"/"+page), env...)
+	cmd.Env = append(append(os.Environ(), frozenEnv+"="+page.Name()), env...)
 	in, err := cmd.StdinPipe()
 	check(t, err)
 	check(t, cmd.Start())
 	pid = cmd.Process.Pid
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = d.dev.Close() // else it can't end
+		d.fs.Thaw() // else it can't end
 		_ = cmd.Wait()
 	})
-	<-d.heard
+	<-d.fs.Unanswered
 	check(t, in.Close())
 	eventually(t, "it waits in mmap", func() bool { return inCall(pid, unix.SYS_MMAP) })
 	return pid

@@ -10,13 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// frozenDisk is one with files that can be mapped and not be read.
-func frozenDisk(t *testing.T) *hungDisk {
-	d := mountHungDisk(t, map[string]string{})
-	d.reads.Store(true)
-	return d
-}
-
 // answers reports whether something comes about; what does not is let go when
 // the disk goes.
 func answers(within time.Duration, what func()) bool {
@@ -33,7 +26,7 @@ func answers(within time.Duration, what func()) bool {
 // A process that keeps its address space locked: environ and cmdline of it are
 // not to be had, all else that is asked for on the loop is.
 func TestFrozenProcess(t *testing.T) {
-	pid := frozen(t, frozenDisk(t))
+	pid := newFreezer(t).freeze()
 	for name, look := range map[string]func(){
 		"environ": func() { _, _ = readUpTo(fmt.Sprintf("/proc/%d/environ", pid), 4096) },
 		"cmdline": func() { _, _ = readUpTo(fmt.Sprintf("/proc/%d/cmdline", pid), 4096) },
@@ -61,12 +54,12 @@ func TestFrozenProcess(t *testing.T) {
 // What is beside frozen processes is read all the same, those are told as
 // frozen, and each holds up one thread, once.
 func TestMemoriesPassFrozenProcesses(t *testing.T) {
-	d := frozenDisk(t)
+	d := newFreezer(t)
 	mark := markID + "=" + t.Name()
 	first, _ := run(t, "env", mark, "sleep", "1000")
 	var icy []int
 	for range memoryReaders - 1 {
-		icy = append(icy, frozen(t, d, mark))
+		icy = append(icy, d.freeze(mark))
 	}
 	last, _ := run(t, "env", mark, "sleep", "1000")
 	eventually(t, "they have exec'ed", func() bool { return marksOf(first) == t.Name() && marksOf(last) == t.Name() })
@@ -111,10 +104,10 @@ func TestMemoriesPassFrozenProcesses(t *testing.T) {
 
 // More of them are not looked at; when they thaw all is read.
 func TestMemoriesAreBounded(t *testing.T) {
-	d := frozenDisk(t)
+	d := newFreezer(t)
 	var pids []int
 	for range memoryReaders + 2 {
-		pids = append(pids, frozen(t, d))
+		pids = append(pids, d.freeze())
 	}
 	var m readers
 	for i, r := range m.environs(pids, "PATH") {
@@ -127,7 +120,7 @@ func TestMemoriesAreBounded(t *testing.T) {
 		}
 	}
 	left := m.left
-	_ = d.dev.Close()
+	d.fs.Thaw()
 	eventually(t, "the readers have ended", func() bool {
 		for _, r := range left {
 			if !r.done.Load() {

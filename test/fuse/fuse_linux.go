@@ -48,8 +48,12 @@ var All = append([]uint32{Lookup, GetAttr, Open, Read, StatFS, Release, OpenDir,
 
 // FS is such a file system. Make one with [Mount].
 type FS struct {
-	dir string
-	fd  int
+	// Unanswered tells of what gets no answer, as long as there is room.
+	Unanswered chan uint32
+
+	dir    string
+	fd     int
+	served sync.WaitGroup
 
 	mu     sync.Mutex
 	nodes  map[uint64]*node
@@ -79,10 +83,10 @@ func Mount(dir string) (*FS, error) {
 	if err := unix.Mount("hung", dir, "fuse", unix.MS_NODEV, options); err != nil {
 		return nil, errors.Join(fmt.Errorf("mount: %w", err), unix.Close(fd))
 	}
-	fs := &FS{dir: dir, fd: fd, nodes: map[uint64]*node{}, faulty: -1}
+	fs := &FS{dir: dir, fd: fd, nodes: map[uint64]*node{}, faulty: -1, Unanswered: make(chan uint32, 64)}
 	fs.deaf = sync.NewCond(&fs.mu)
 	fs.add(unix.S_IFDIR|0o755, 0, 0)
-	go fs.serve()
+	fs.served.Go(fs.serve)
 	if err := fs.endPolling(); err != nil {
 		return nil, errors.Join(err, fs.Close())
 	}
@@ -134,6 +138,7 @@ func (fs *FS) Thaw() {
 func (fs *FS) Close() error {
 	err := unix.Unmount(fs.dir, unix.MNT_FORCE|unix.MNT_DETACH)
 	fs.Thaw()
+	fs.served.Wait()
 	return err
 }
 
@@ -166,6 +171,10 @@ func (fs *FS) take(r request) {
 		fs.reply(r, unix.EIO, nil)
 	case slices.Contains(fs.hung, r.op):
 		fs.held = append(fs.held, r)
+		select {
+		case fs.Unanswered <- r.op:
+		default:
+		}
 	default:
 		fs.answer(r)
 	}
