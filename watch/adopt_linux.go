@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"respawner/watch/control"
 	"respawner/watch/service"
@@ -41,13 +44,14 @@ func (s *Host) adopt(u *unit) {
 
 // settled returns the processes that are written down as the table has them.
 func (r record) settled() (all []settle.Record) {
-	known := map[int]identity{}
-	for _, id := range r.Procs {
-		known[id.PID] = id
+	known := map[int]settle.Record{}
+	for _, p := range r.Procs {
+		known[p.PID] = p
 	}
 	for _, q := range r.Machine.Procs {
-		id := known[q.PID]
-		all = append(all, settle.Record{PID: q.PID, Start: id.Start, Inode: id.Inode})
+		p := known[q.PID]
+		p.PID = q.PID
+		all = append(all, p)
 	}
 	return all
 }
@@ -137,18 +141,37 @@ func Left(state []byte) (Leftover, error) {
 	if errors.Is(err, errOtherBoot) {
 		return left, nil
 	}
-	for _, id := range rec.Procs {
-		fd, err := k.openPidfd(id.PID)
-		if err != nil {
-			continue
+	for _, p := range rec.Procs {
+		lives, errLook := k.livesStill(p)
+		if errLook != nil {
+			return left, errLook
 		}
-		if now, err := identityOf(k, id.PID, fd); err == nil && now == id {
-			left.PIDs = append(left.PIDs, id.PID)
+		if lives {
+			left.PIDs = append(left.PIDs, p.PID)
 		}
-		_ = k.closeFD(fd)
 	}
 	if slices.Contains(left.PIDs, rec.Machine.Main) {
 		left.Main = rec.Machine.Main
 	}
 	return left, err
+}
+
+// livesStill reports whether a process that was written down lives. The error says why that can't be told.
+func (k linux) livesStill(p settle.Record) (bool, error) {
+	fd, err := k.openPidfd(p.PID)
+	if errors.Is(err, errGone) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("pid %d: %w", p.PID, err)
+	}
+	defer unix.Close(fd)
+	l := settle.Look{Result: settle.Opening}
+	if l.Inode, err = k.inodeOf(fd); err != nil {
+		return false, fmt.Errorf("pid %d: %w", p.PID, os.NewSyscallError("fstat", err))
+	}
+	if stat, err := k.statOf(p.PID); err == nil {
+		l.Known, l.Start = true, stat.start
+	}
+	return p.Is(l) && !k.isReadable(fd), nil // in this order: what stat said is of it if it still lives
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -14,14 +13,14 @@ import (
 
 // record is what a supervisor writes down for the one that comes after it.
 type record struct {
-	V       int           `json:"v"`
-	Boot    string        `json:"boot"`            // the kernel's boot_id
-	Clock   time.Duration `json:"clock,omitempty"` // see clockOf
-	Machine service.Saved `json:"machine"`
-	Procs   []identity    `json:"procs"`
-	Started time.Duration `json:"started,omitempty"` // see unit
-	Said    []string      `json:"said,omitempty"`    // the program's last words
-	Output  string        `json:"output,omitempty"`  // where its output is kept
+	V       int             `json:"v"`
+	Boot    string          `json:"boot"`            // the kernel's boot_id
+	Clock   time.Duration   `json:"clock,omitempty"` // see clockOf
+	Machine service.Saved   `json:"machine"`
+	Procs   []settle.Record `json:"procs"`
+	Started time.Duration   `json:"started,omitempty"` // see unit
+	Said    []string        `json:"said,omitempty"`    // the program's last words
+	Output  string          `json:"output,omitempty"`  // where its output is kept
 }
 
 // RecordVersion is the version of what a supervisor writes down; another one
@@ -62,26 +61,6 @@ func byClock(t, now time.Time) time.Time {
 // maxRecorded bounds how many processes a record names, the roots and their
 // nearest first; the others are found below them, or by their environment.
 const maxRecorded = 2048
-
-// identity tells a process from another one that got its pid.
-type identity struct {
-	PID   int           `json:"pid"`
-	Start time.Duration `json:"start"` // since boot, by /proc/PID/stat
-	Inode uint64        `json:"inode"` // of its pidfd: never the same again since Linux 6.9
-}
-
-// identityOf returns the identity of the process that a pidfd was opened for.
-func identityOf(k kernel, pid, pidfd int) (identity, error) {
-	inode, err := k.inodeOf(pidfd)
-	if err != nil {
-		return identity{}, os.NewSyscallError("fstat", err)
-	}
-	stat, err := k.statOf(pid)
-	if err == nil && k.isReadable(pidfd) {
-		err = errGone // and so that may have been said of another one
-	}
-	return identity{pid, stat.start, inode}, err
-}
 
 // bootID is the kernel's name for the time since it was booted; empty where
 // that can't be read, which is as good as any other.
@@ -188,28 +167,23 @@ func (s *Host) recordOf(u *unit) record {
 	rec.Machine.Rebase(func(t time.Time) time.Time { return byClock(t, now) })
 	for _, q := range rec.Machine.Procs {
 		if p := s.table.Known(u.id, q.PID); p != nil && s.identify(p) {
-			rec.Procs = append(rec.Procs, identity{p.PID, p.Start, p.Inode})
+			rec.Procs = append(rec.Procs, settle.Record{PID: p.PID, Start: p.Start, Inode: p.Inode})
 		}
 	}
 	return rec
 }
 
-// identify finds out what tells a process from all others, once; it reports whether that is
-// known.
+// identify finds out what tells a process from all others; it reports whether any of that is known.
 func (s *Host) identify(p *settle.Process) bool {
-	if p.Start != 0 || p.Inode != 0 || p.FD < 0 {
-		return p.Start != 0 || p.Inode != 0
-	}
-	stat, err := s.statOf(p.PID)
-	if _, errEnd := s.endOf(p.FD); err != nil || errEnd != nil && s.hasEnded(p) {
-		return false // it is dead, and that may have been said of another one
-	}
-	p.Start = stat.start
-	if p.Inode == 0 {
+	if p.FD >= 0 && p.Start == 0 {
+		stat, err := s.statOf(p.PID)
+		if _, errEnd := s.endOf(p.FD); err == nil && (errEnd == nil || !s.hasEnded(p)) { // else it is dead, and that may have been said of another one
+			p.Start = stat.start
+		}
 		p.Inode, err = s.inodeOf(p.FD)
 		s.check(err)
 	}
-	return true
+	return p.Start != 0 || p.Inode != 0
 }
 
 // What a record is refused with.

@@ -16,6 +16,7 @@ import (
 
 	"respawner/watch/control"
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
 func TestReadRecord(t *testing.T) {
@@ -43,27 +44,16 @@ func TestReadRecord(t *testing.T) {
 	}
 }
 
-// An identity is that of one process only, and of none that is dead.
-func TestIdentity(t *testing.T) {
-	one, oneFD := run(t, "sleep", "1000")
-	other, otherFD := run(t, "sleep", "1000")
-	a, again, b := must(identityOf(host, one, oneFD)), must(identityOf(host, one, oneFD)), must(identityOf(host, other, otherFD))
-	if a != again || a == b || a.PID != one || a.Start <= 0 || a.Inode == 0 {
-		t.Errorf("%+v, then %+v; another one %+v", a, again, b)
-	}
-	check(t, unix.Kill(one, unix.SIGKILL))
-	readable(t, oneFD)
-	if id, err := identityOf(host, one, oneFD); !errors.Is(err, errGone) {
-		t.Errorf("of a dead one: %+v, %v", id, err)
-	}
+func recordFor(pid, pidfd int) settle.Record {
+	return settle.Record{PID: pid, Start: must(host.statOf(pid)).start, Inode: must(host.inodeOf(pidfd))}
 }
 
 // Left tells who is still there of those that were written down.
 func TestLeft(t *testing.T) {
 	main, mainFD := run(t, "sleep", "1000")
 	dead, deadFD := run(t, "sleep", "1000")
-	rec := record{V: RecordVersion, Boot: host.bootID(), Procs: []identity{must(identityOf(host, main, mainFD)), must(identityOf(host, dead, deadFD))}}
-	rec.Procs = append(rec.Procs, identity{PID: os.Getpid(), Start: time.Hour}) // the pid was given away
+	rec := record{V: RecordVersion, Boot: host.bootID(), Procs: []settle.Record{recordFor(main, mainFD), recordFor(dead, deadFD)}}
+	rec.Procs = append(rec.Procs, settle.Record{PID: os.Getpid(), Start: time.Hour}) // the pid was given away
 	rec.Machine.Main = main
 	rec.Machine.Programs = []service.Program{{}}
 	check(t, unix.Kill(dead, unix.SIGKILL))
@@ -76,6 +66,12 @@ func TestLeft(t *testing.T) {
 	}
 	if l := left(); l.Main != main || !slices.Equal(l.PIDs, []int{main}) {
 		t.Errorf("%+v", l)
+	}
+	for _, part := range []settle.Record{{PID: main, Start: rec.Procs[0].Start}, {PID: main, Inode: rec.Procs[0].Inode}} {
+		rec.Procs[0] = part // all else was not known when it was written down
+		if l := left(); l.Main != main {
+			t.Errorf("by %+v: %+v", part, l)
+		}
 	}
 	rec.Machine.Main = dead
 	if l := left(); l.Main != 0 {
@@ -100,7 +96,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(must(json.Marshal(record{V: RecordVersion, Machine: m.Save()})))
 	m.Step(now, service.Spawned{Run: 1, PID: 100})
 	m.Step(now, service.Forked{Parent: 100, Child: 101})
-	f.Add(must(json.Marshal(record{V: RecordVersion, Machine: m.Save(), Procs: []identity{{100, 1, 2}}})))
+	f.Add(must(json.Marshal(record{V: RecordVersion, Machine: m.Save(), Procs: []settle.Record{{PID: 100, Start: 1, Inode: 2}}})))
 	m.Step(now.Add(time.Second), service.Due{Timer: service.TimerSettle})
 	m.Step(now, service.Exited{PID: 100, Exit: service.Exit{Known: true, Signal: 9}})
 	f.Add(must(json.Marshal(record{V: RecordVersion, Machine: m.Save()})))
@@ -141,7 +137,7 @@ func FuzzHandover(f *testing.F) {
 	m.Step(time.Unix(1, 0), service.Start{})
 	m.Step(time.Unix(1, 0), service.Spawned{Run: 1, PID: 100})
 	good := unitHandover{
-		Name: "x", Record: record{V: RecordVersion, Machine: m.Save(), Procs: []identity{{100, 1, 2}}},
+		Name: "x", Record: record{V: RecordVersion, Machine: m.Save(), Procs: []settle.Record{{PID: 100, Start: 1, Inode: 2}}},
 		Peers: []peerRecord{{FD: 9, In: []byte("{"), What: waitUpgrade}}, Begun: []byte("half a li"), Seq: 12,
 	}
 	f.Add(must(json.Marshal(handover{Strangers: []int{7}, Units: []unitHandover{good, {Name: "y"}}})))

@@ -8,9 +8,16 @@ import (
 
 // Record is a process that an earlier supervisor has written down.
 type Record struct {
-	PID   int
-	Start time.Duration // 0: not known
-	Inode uint64        // 0: not known
+	PID   int           `json:"pid"`
+	Start time.Duration `json:"start"` // since boot, by /proc/PID/stat; 0: not known
+	Inode uint64        `json:"inode"` // of its pidfd, never the same again since Linux 6.9; 0: not known
+}
+
+// Is reports whether the process that was found under the pid is the one that was written down. What is
+// not known says nothing against that, but a record without any evidence is of no process.
+func (r Record) Is(l Look) bool {
+	return l.Result != Gone && (r.Start != 0 || r.Inode != 0) &&
+		(!l.Known || r.Start == 0 || r.Start == l.Start) && (r.Inode == 0 || l.Inode == 0 || r.Inode == l.Inode)
 }
 
 // Adopt looks for the processes of a service that an earlier supervisor has left: those

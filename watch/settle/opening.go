@@ -179,10 +179,8 @@ func (t *Table) isSought(p *Process, l Look) bool {
 		return l.Dead
 	case l.Result == Gone, !l.Known && p.reason != byRecord && p.reason != byLook:
 		return false
-	case p.reason == byRecord && p.Start == 0 && p.Inode == 0: // what tells it from others was not known
-		return false
 	case p.reason == byRecord:
-		return (!l.Known || p.Start == 0 || p.Start == l.Start) && (p.Inode == 0 || l.Inode == 0 || p.Inode == l.Inode)
+		return Record{p.PID, p.Start, p.Inode}.Is(l)
 	case p.reason == byMark:
 		return p.Start == l.Start && !l.Zombie
 	case p.reason == bySet:

@@ -172,3 +172,19 @@ func TestProgramByInode(t *testing.T) {
 		t.Errorf("the program is of unit %d, the later one of %d", program.Unit, later.Unit)
 	}
 }
+
+// The evidence for the program of a start is kept, whether its birth or the start's outcome is heard first.
+func TestProgramHasItsEvidence(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		table := New(selfPID, allEvents.policy())
+		table.Starting(1)
+		if told {
+			table.Born(Birth{Parent: selfPID, Child: 3, At: 5, By: 5})
+		}
+		table.Started(1, Start{PID: 3, FD: 10, Inode: 2, Start: 4, Held: true})
+		answer(table, alive(5))
+		if p := table.Process(3); p.Start != 4 || p.Inode != 2 || p.Unit != 1 {
+			t.Errorf("told first: %v, got %+v", told, p)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -48,7 +49,7 @@ func (t *Table) Started(u Unit, s Start) {
 		t.enterStart(p, s.Held)
 		t.setAlive(p, s.FD)
 	case p.Life <= Unopened:
-		p.Inode = s.Inode
+		p.Inode, p.Start = s.Inode, cmp.Or(p.Start, s.Start)
 		t.setAlive(p, s.FD)
 	default:
 		t.close(Look{Result: Opening, FD: s.FD})
