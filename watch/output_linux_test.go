@@ -265,12 +265,15 @@ func TestOutputOfAKilledSupervisor(t *testing.T) {
 	holder.Env = append(os.Environ(), outputEnv+"="+path)
 	holder.ExtraFiles = []*os.File{b.pipe.Reader()}
 	check(t, holder.Start())
-	program := exec.Command("sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo $i; done")
+	const lines = `while [ $i -lt $1 ]; do i=$((i+1)); echo $i; done`
+	program := exec.Command("sh", "-c", "i=0; set 10000; "+lines+"; read killed; set 20000; "+lines)
 	program.Stdout = b.w
+	killed := must(program.StdinPipe())
 	check(t, program.Start())
 	eventually(t, "lines", func() bool { info, err := os.Stat(path); return err == nil && info.Size() > 2000 })
 	check(t, holder.Process.Kill())
 	_ = holder.Wait()
+	_ = must(io.WriteString(killed, "\n"))
 	if err := program.Wait(); err != nil {
 		t.Errorf("the program: %v", err)
 	}
