@@ -52,13 +52,22 @@ bench: build deps ## what following costs, into docs/BENCHMARKS.md (root; some m
 # The pure code, which touches no kernel, is what docs/DESIGN.md says: watch/service,
 # watch/settle, and of the other packages but cmd the files whose name doesn't end in _linux.go.
 # In watch and watch/control the tests of such files do without a kernel, too.
+PURE = procconn timer watch watch/control watch/service watch/settle
+# The names of their tests in $$dir, as a pattern.
+PURETESTS = $$(ls $$dir/*_test.go | case $$dir in watch|watch/control) grep -v _linux_test;; *) cat;; esac | \
+	xargs sed -n 's/^func \(\(Test\|Fuzz\)[A-Za-z0-9_]*\)(.*/\1/p' | paste -sd '|')
+
+.PHONY: quick
+quick: ## the pure code, the commands and a short simulation: no root, nothing installed, some seconds
+	@set -e; for dir in $(PURE); do go test -timeout 5m -run "^($(PURETESTS))\$$" ./$$dir; done
+	@go test -timeout 5m ./cmd/respawner
+	@go test -timeout 5m -run '^TestSimulation$$' ./watch
+
 .PHONY: cover
 cover: ## fails where tests run less than 95 % of the pure code of a package (see docs/DESIGN.md)
 	@mkdir -p build
-	@set -e; for dir in procconn timer watch watch/control watch/service watch/settle; do \
-		tests=$$(ls $$dir/*_test.go | case $$dir in watch|watch/control) grep -v _linux_test;; *) cat;; esac | \
-			xargs sed -n 's/^func \(\(Test\|Fuzz\)[A-Za-z0-9_]*\)(.*/\1/p' | paste -sd '|'); \
-		go test -timeout 5m -count=1 -run "^($$tests)\$$" -coverprofile=build/cover.out ./$$dir; \
+	@set -e; for dir in $(PURE); do \
+		go test -timeout 5m -count=1 -run "^($(PURETESTS))\$$" -coverprofile=build/cover.out ./$$dir; \
 		awk -F'[: ]' '/^mode:/ || $$1 ~ /_linux\.go$$/ { next } { all += $$3; if ($$4) run += $$3 } \
 			END { printf "%5.1f %% of the pure code of %s\n", 100 * run / all, dir; \
 				if (run < 0.95 * all) { print "less than 95 %: go tool cover -html=build/cover.out shows the rest"; exit 1 } }' \

@@ -24,7 +24,7 @@ func classicFilter(pids []int, self int) []bpf.Instruction {
 	comm := []bpf.Instruction{load(tgidAt), is(uint32(self), 0, 1), pass, drop}
 	fork := slices.Concat(process(childPIDAt, childTGIDAt),
 		[]bpf.Instruction{load(parentTGIDAt)}, find,
-		[]bpf.Instruction{load(childTGIDAt)}) // a stranger's child may have the pid of one who is dead
+		[]bpf.Instruction{load(childTGIDAt)}) // a stranger's child may have the pid of a dead process of ours
 	other := append(process(pidAt, tgidAt), bpf.Jump{Skip: uint32(len(fork))})
 	kinds := []bpf.Instruction{
 		load(kindAt),

@@ -174,7 +174,7 @@ func wordsOf(frame []byte) (ev procconn.Event, ok bool) {
 	return ev, ok
 }
 
-// FuzzClassicFilter: whatever a frame has in it, and whoever is listed, the program does what a plain loop does, and drops
+// FuzzClassicFilter: whatever a frame has in it, and whichever processes are listed, the program does what a plain loop does, and drops
 // what is too short to tell.
 func FuzzClassicFilter(f *testing.F) {
 	for _, r := range recordings(f) {

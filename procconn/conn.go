@@ -82,7 +82,7 @@ func (c *Conn) start() error {
 	}
 	err := ErrOverflow
 	for i := 0; i < tries && errors.Is(err, ErrOverflow); i++ {
-		err = c.Probe(func(Event) {}) // nobody has been promised events from before New returns
+		err = c.Probe(func(Event) {}) // events from before New returns were never promised
 	}
 	return err
 }
@@ -178,7 +178,7 @@ func (c *Conn) Receive() (Event, error) {
 	return c.message.Event, nil
 }
 
-// readEvent is read for those who do not care for acknowledgements, ours or those of others.
+// readEvent is read without the acknowledgements, ours and others'.
 func (c *Conn) readEvent(wait bool) error {
 	for {
 		if err := c.read(wait); err != nil || c.message.Kind != kindNone {
@@ -212,7 +212,7 @@ func (c *Conn) read(wait bool) error {
 // not the kernel that sent them. With a kernel that this package knows it stays 0.
 func (c *Conn) Skipped() uint64 { return c.skipped }
 
-// Capacity returns the number of events that the receive buffer can hold at most: whoever has called TryReceive that often
+// Capacity returns the number of events that the receive buffer can hold at most: a caller of TryReceive that has called it that often
 // has seen all that were queued before. It is generous, since what an event costs differs between kernels: about twice
 // the number after which the kernel drops events.
 func (c *Conn) Capacity() int { return c.capacity }

@@ -60,7 +60,7 @@ func TestNew(t *testing.T) {
 		{"network namespace", failing(syscall.ECONNREFUSED), procconn.ErrUnavailable, "network namespace"},
 		{"not in the kernel", failing(syscall.EPROTONOSUPPORT), procconn.ErrUnavailable, "CONFIG_CONNECTOR"},
 		{"out of memory", failing(syscall.ENOMEM), syscall.ENOMEM, "dial"},
-		{"somebody else's acknowledgement", func(b *broken, _ *procconntest.Kernel) {
+		{"another listener's acknowledgement", func(b *broken, _ *procconntest.Kernel) {
 			b.send = func(msg []byte) error {
 				binary.NativeEndian.PutUint32(msg[12:], binary.NativeEndian.Uint32(msg[12:])+1)
 				return b.Socket.Send(msg)
@@ -201,7 +201,7 @@ func TestReceiveAndClose(t *testing.T) {
 	if err := conn.Close(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("second Close: %v", err)
 	}
-	kernel.Send(fork) // to nobody
+	kernel.Send(fork) // there is no listener
 }
 
 func TestEpoll(t *testing.T) {

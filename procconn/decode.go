@@ -10,7 +10,7 @@ import (
 var (
 	// ErrMalformed is returned by [Decode] for bytes that are not one whole frame of the process events connector.
 	ErrMalformed = errors.New("procconn: malformed frame")
-	// ErrUnknown is returned by [Decode] for a whole frame that tells no event: the acknowledgement of somebody's LISTEN
+	// ErrUnknown is returned by [Decode] for a whole frame that tells no event: the acknowledgement of a LISTEN
 	// (PROC_EVENT_NONE), or a kind of event that this package does not know.
 	ErrUnknown = errors.New("procconn: frame tells no known event")
 )

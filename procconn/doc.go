@@ -1,10 +1,10 @@
-// Package procconn reads the Linux kernel's process events connector: who forked whom, who ran another program, who
+// Package procconn reads the Linux kernel's process events connector: which process forked which, which ran another program, which
 // exited and how, for every process of the machine, as it happens, without polling and without ptrace.
 //
 // # The story
 //
 // The connector is a netlink protocol (NETLINK_CONNECTOR) and the process events are one multicast group of it,
-// CN_IDX_PROC. Whoever joins the group and says LISTEN gets a frame for each event. That is all there is in the happy
+// CN_IDX_PROC. A socket that joins the group and says LISTEN gets a frame for each event. That is all there is in the happy
 // case, and [Dial], then [Conn.Receive] or [Conn.TryReceive], do it. The rest of the package is there because the
 // connector fails without a word in many ways:
 //
@@ -17,12 +17,12 @@
 //   - When the receive buffer is full, the kernel drops events until the buffer has been emptied. It says so once, and
 //     Receive and TryReceive pass that on as [ErrOverflow]. What was lost is lost: read /proc to catch up.
 //   - The kernel allocates each event without waiting for memory (GFP_NOWAIT). When there is none, the event is lost and
-//     nobody is told.
+//     no reader is told.
 //
 // # Events
 //
 // An [Event] is a plain struct; which of its fields are set depends on its [Kind]. [Decode] makes one from a frame and is
-// pure, for those who get their frames elsewhere. Pids are those of the first pid namespace.
+// pure, for frames from elsewhere. Pids are those of the first pid namespace.
 //
 // A process queues an event about itself or its child at once, in the middle of what it does, so an event that has
 // brought another about is received before it. Fork is queued before the child first runs (copy_process in
@@ -44,7 +44,7 @@
 //
 // # Following some processes at no cost
 //
-// Whoever receives all events is woken by every fork and exit of the machine, and slows them all down. A filter that the
+// A receiver of all events is woken by every fork and exit of the machine, and slows them all down. A filter that the
 // kernel runs before it queues an event, or wakes anybody, spares that. There are two, both attached after Dial, for they
 // would drop the acknowledgement of LISTEN, and both pass what Probe needs:
 //

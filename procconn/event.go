@@ -70,7 +70,7 @@ type Event struct {
 
 	RealID, EffectiveID uint32 // of UID and GID: the new ids, in the first user namespace
 
-	TracerPID, TracerTGID int // of Ptrace: who attached; 0 when it detached
+	TracerPID, TracerTGID int // of Ptrace: the tracer that attached; 0 when it detached
 
 	Comm [16]byte // of Comm: the new name, ended by a zero byte
 }

@@ -91,7 +91,7 @@ func ExampleConn_Track() {
 		ev, err := conn.Receive()
 		switch {
 		case errors.Is(err, procconn.ErrOverflow):
-			births, err := set.Births() // nobody is missing
+			births, err := set.Births() // none is missing
 			log.Print(len(births), err)
 		case err != nil:
 			log.Print(err)

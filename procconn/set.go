@@ -15,7 +15,7 @@ var ErrNoBPF = errors.New("procconn: no eBPF for us")
 // Birth is a process of a [Set] and what the kernel told when it was forked.
 type Birth struct {
 	PID    int           // the process (a tgid)
-	Parent int           // who forked it, dead by now or not, as [Event.ParentTGID]; 0 if it was added
+	Parent int           // the process that forked it, dead by now or not, as [Event.ParentTGID]; 0 if it was added
 	Time   time.Duration // when, as [Event.Time]; 0 if it was added
 }
 
@@ -130,7 +130,7 @@ func birth(births int) asm.Instructions {
 		asm.LoadMapPtr(asm.R1, births),
 		stackAddress(asm.R2), asm.Add.Imm(asm.R2, int32(onStack(childTGIDAt))),
 		stackAddress(asm.R3), asm.Add.Imm(asm.R3, int32(onStack(timeAt))), // an entry begins there
-		asm.Mov.Imm(asm.R4, 0), // BPF_ANY: who had this pid is dead
+		asm.Mov.Imm(asm.R4, 0), // BPF_ANY: the earlier process with this pid is dead
 		asm.FnMapUpdateElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "pass"),
 	)...)

@@ -106,7 +106,7 @@ func (z *setFuzz) send(frame []byte) {
 	}
 }
 
-// seen is setModel for a set that may be full: who finds no room is counted, and passes.
+// seen is setModel for a set that may be full: a process that finds no room is counted, and passes.
 func (z *setFuzz) seen(ev procconn.Event) bool {
 	before := maps.Clone(z.model)
 	passes := setModel(z.model, ev)

@@ -17,13 +17,13 @@ import (
 
 // The tests of this file talk to the real kernel.
 
-// TestSetDescendants: who descends from a child is known from birth, also when the parents in between are gone at once.
+// TestSetDescendants: a child's descendants are known from birth, also when the parents in between are gone at once.
 func TestSetDescendants(t *testing.T) {
 	conn := dial(t)
 	set := track(t, conn)
 	add(t, set, os.Getpid())
 	drain(t, conn)
-	// A double fork, then a grandchild of the orphan; the shells tell who is who.
+	// A double fork, then a grandchild of the orphan; the shells name their pids.
 	out := shell(t, `(sh -c 'echo b $$; (sh -c "echo c \$\$; exec true") & wait' & exec sh -c 'echo a $$'); echo top $$; wait`)
 	pids := map[string]int{}
 	for line := range strings.Lines(out) {
@@ -125,7 +125,7 @@ func quietProcess(t *testing.T) *os.Process {
 	return cmd.Process
 }
 
-// edges returns a function that tells whether conn has become readable since, even if it is not any more.
+// edges returns a function that reports whether conn has become readable since, even if it is not any more.
 func edges(t *testing.T, conn *procconn.Conn) func() int {
 	t.Helper()
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)

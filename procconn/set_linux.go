@@ -13,7 +13,7 @@ import (
 )
 
 // SetSize is a good size for a [Set]. It is the highest pid plus one (pid_max) of many machines that have not been told
-// otherwise, so the processes that live hardly ever fill it; the dead that nobody has forgotten yet may.
+// otherwise, so the processes that live hardly ever fill it; the dead that Forget was not called for may.
 const SetSize = 32768
 
 // Set is the processes that descend from some that were added to it, kept by the kernel: a filter on the Conn's socket that
@@ -39,11 +39,11 @@ type Set struct {
 // The rest of the machine does not wake us. What was queued before is still there.
 //
 // The set does not notice deaths, because no event is sure to tell them: a process is in it until it is forgotten with
-// [Set.Forget], and so the set tells who begot whom even when the parents are long dead.
+// [Set.Forget], and so the set tells which process forked which, even when the parents are long dead.
 //
 // The error wraps [ErrNoBPF] when the kernel refuses; otherwise it is what bpf(2) or setsockopt(2) said for want of
 // descriptors or memory (EMFILE, ENFILE, ENOMEM), or wraps [os.ErrClosed]. The filter stays as it was, then. Before Linux
-// 5.11 RLIMIT_MEMLOCK is raised for an instant if it must be: whoever forks meanwhile passes that on.
+// 5.11 RLIMIT_MEMLOCK is raised for an instant if it must be: a fork meanwhile passes that on.
 //
 // The kernel side is SO_ATTACH_BPF (net/core/filter.c, Linux 3.19); what is used here came until 5.6.
 func (c *Conn) Track(size int) (*Set, error) {
@@ -125,7 +125,7 @@ func (s *Set) Add(pid int) error {
 // two steps, and Forget should not be late: between them, within a microsecond, the pid of the dead can be given to a new
 // process of the set only if the kernel has just then gone through all the other pids. (Its Fork is received all the same.)
 //
-// To forget one who is not there is no error. The error wraps [os.ErrClosed] after Close.
+// To forget a process that is not there is no error. The error wraps [os.ErrClosed] after Close.
 func (s *Set) Forget(pid int, born time.Duration) error {
 	var e entry
 	err := s.births.Lookup(uint32(pid), &e)
@@ -153,7 +153,7 @@ func (s *Set) Birth(pid int) (b Birth, ok bool, err error) {
 	return e.birth(uint32(pid)), true, nil
 }
 
-// Births returns who is in the set, in the order of their births, so children come after their parents. Those who were
+// Births returns the processes of the set, in the order of their births, so children come after their parents. Those who were
 // added come first.
 //
 // Dead parents may be missing, since they are forgotten, and a Parent may name one that had the pid of an earlier time: it

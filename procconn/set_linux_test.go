@@ -43,7 +43,7 @@ func add(t testing.TB, set *procconn.Set, pids ...int) {
 	}
 }
 
-// births returns who is in the set, by pid, and checks the order.
+// births returns what is in the set, by pid, and checks the order.
 func births(t testing.TB, set *procconn.Set) map[int]procconn.Birth {
 	t.Helper()
 	list, err := set.Births()

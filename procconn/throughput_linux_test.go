@@ -14,8 +14,8 @@ import (
 	"respawner/procconn"
 )
 
-// BenchmarkThroughput measures what it costs the machine that somebody follows a quiet process. On each CPU a shell does
-// nothing but vfork, exec and wait. For short slices of time they are alone (bare) or somebody has a Conn:
+// BenchmarkThroughput measures what it costs the machine that a quiet process is followed. On each CPU a shell does
+// nothing but vfork, exec and wait. For short slices of time they are alone (bare) or a Conn is open:
 //
 //	listener     that receives everything
 //	classic      with a filter for one process

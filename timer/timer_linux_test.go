@@ -172,7 +172,7 @@ func TestTimerArmsOnlyForANewEarliest(t *testing.T) {
 	set(t, timer, "first", first)
 	set(t, timer, "same", first)
 	unset(t, timer, "later")
-	unset(t, timer, "nobody")
+	unset(t, timer, "none")
 	unset(t, timer, "same")
 	expired(t, timer, now)
 	if armedFor(t, timer) != 0 {

@@ -38,7 +38,7 @@ func New(t testing.TB) (*procconn.Conn, *Kernel) {
 	return conn, k
 }
 
-// NewKernel returns a Kernel that nobody talks to yet. Give its Socket to procconn.New. It is closed when the test ends.
+// NewKernel returns a Kernel without a listener. Give its Socket to procconn.New. It is closed when the test ends.
 func NewKernel(t testing.TB) *Kernel {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -91,7 +91,7 @@ func (k *Kernel) SendRaw(frame []byte) {
 // was sent is lost by it.
 func (k *Kernel) Overflow() {
 	k.overflow.Store(true)
-	k.acknowledge(0) // somebody else's LISTEN: something to read that is no event
+	k.acknowledge(0) // another listener's LISTEN: something to read that is no event
 }
 
 // acknowledge answers the LISTEN whose cn_msg.ack was given.

@@ -10,7 +10,7 @@ import (
 	"respawner/watch/control"
 )
 
-// gapTable replaces a supervisor often, in two ways, and tells how long nobody answered.
+// gapTable replaces a supervisor often, in two ways, and reports for how long no supervisor answered.
 func (b *bench) gapTable(ctx context.Context, s *supervisor, dir *control.Dir) (table, error) {
 	t := table{{"replaced by", "times", "gap (median)", "quartiles", "longest"}}
 	for _, way := range []struct {
@@ -99,7 +99,7 @@ func answersDuring(ctx context.Context, dir *control.Dir, something func() error
 	}
 }
 
-// breath is how long who was not answered does not ask again, not to be in the way.
+// breath is how long a client that was not answered waits before it asks again, not to be in the way.
 const breath = 100 * time.Microsecond
 
 // longest is the longest time between two moments that follow each other.

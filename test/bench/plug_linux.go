@@ -10,7 +10,7 @@ import (
 )
 
 // plug is the connector's socket of a follower, which we can take out of the multicast group of the process events and put
-// back, behind the follower's back. While it is out the machine is as if nobody followed, within an instant. The follower
+// back, behind the follower's back. While it is out the machine is as if it had no follower, within an instant. The follower
 // is stopped then, or it would find that it is deaf, and connect anew.
 type plug struct {
 	fd  int // our copy; -1: the follower has none

@@ -36,7 +36,7 @@ func (b *bench) quiet(ctx context.Context) (string, error) {
 const quietText = `## What a supervisor does while its service is quiet
 
 %s
-Measured in %v of the same storm of fork and exec on all cores, with one lighttpd that nobody asks for anything. The
+Measured in %v of the same storm of fork and exec on all cores, with one lighttpd that has no clients. The
 CPU time is that of all threads, from the process's own CPU clock; the context switches are those of
 /proc/PID/task/*/status, voluntary or not.
 `

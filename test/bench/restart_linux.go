@@ -117,7 +117,7 @@ func restart(ctx context.Context, conn *procconn.Conn, parent int) (time.Duratio
 			return took, nil
 		}
 	}
-	return 0, fmt.Errorf("process %d starts nobody after %d", parent, victim)
+	return 0, fmt.Errorf("process %d starts no process after %d", parent, victim)
 }
 
 // forget takes all events that are queued, and does not mind if some were lost.

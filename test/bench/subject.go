@@ -12,7 +12,7 @@ var ladder = []string{"kernel-set", "socket-filter", "events", "scan", "pidfile"
 
 const forkstat = "forkstat"
 
-// follower is who may follow what happens: respawner in one of its ways, or forkstat.
+// follower is what may follow the processes: respawner in one of its ways, or forkstat.
 type follower struct {
 	name    string
 	missing string // why it can't be measured here

@@ -14,7 +14,7 @@ import (
 // service is the name of each service; a supervisor has a runtime directory of its own.
 const service = "bench"
 
-// settle is longer than it takes until a service that was killed is called running again. Nobody asks for its status
+// settle is longer than it takes until a service that was killed is called running again. Its status is not asked for
 // meanwhile, for the answer would cost the supervisor more than what is measured.
 const settle = 400 * time.Millisecond
 
@@ -85,7 +85,7 @@ func writeConf(file, dir, pidfile string) error {
 		return err
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
-	_ = listener.Close() // nobody else takes the port in the instant until it is lighttpd's
+	_ = listener.Close() // no other process takes the port in the instant until it is lighttpd's
 	text := fmt.Sprintf("server.document-root = %q\nserver.port = %d\nserver.bind = %q\nserver.pid-file = %q\n",
 		dir, port, "127.0.0.1", pidfile)
 	return os.WriteFile(file, []byte(text), 0o644)

@@ -20,7 +20,7 @@ func (t *table) addMissing(name, why string) {
 	t.add(row...)
 }
 
-// String aligns the columns, for those who read it as it stands.
+// String aligns the columns, for readers of the text itself.
 func (t table) String() string {
 	width := make([]int, len(t[0]))
 	for _, row := range t {

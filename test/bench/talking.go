@@ -49,7 +49,7 @@ The time of the whole command, its output to /dev/null, from before the fork to 
 each; a ratio is that of runs in the same round. The empty program in C has no C library; that in Go is only "func main() {}",
 so it is the floor for a command in Go.
 
-Many who ask at once:
+Many clients at once:
 
 %s
 All come from %d clients, each of which connects, asks for the status, reads the answer and closes, again and again. What the
@@ -122,7 +122,7 @@ func (b *bench) crowdTables(dir *control.Dir, pid int) (asked, loop table, err e
 	}
 	answers := askAll(dir, b.questions)
 	if len(answers) == 0 {
-		return nil, nil, errNobody
+		return nil, nil, errUnanswered
 	}
 	asked.add(fmt.Sprint(b.questions), fmt.Sprint(b.questions-len(answers)), "0",
 		inMilliseconds(median(answers)), inMilliseconds(quantile(answers, 0.99)))
@@ -172,13 +172,13 @@ func askAll(dir *control.Dir, questions int) (answers []float64) {
 	return answers
 }
 
-var errNobody = errors.New("nobody answers")
+var errUnanswered = errors.New("no supervisor answers")
 
 // ask asks a living supervisor for the status.
 func ask(dir *control.Dir) (*control.Status, error) {
 	now, presence, err := dir.Status(service)
 	if err == nil && presence != control.Held {
-		err = errNobody
+		err = errUnanswered
 	}
 	return now, err
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// bare is nobody who follows; beside the others it shows how far the measurement can be trusted.
+// bare is a machine without a follower; beside the others it shows how far the measurement can be trusted.
 const bare = "nobody"
 
 // throughput is the first chapter: what it costs the machine that a service is followed.
@@ -26,7 +26,7 @@ func (b *bench) throughput(ctx context.Context) (string, error) {
 
 const throughputText = `## What following costs the machine
 
-Of all the processes that the machine can make with nobody looking (1.000), so many are left while one quiet lighttpd
+Of all the processes that the machine can make without a follower (1.000), so many are left while one quiet lighttpd
 is followed. Fork and exec:
 
 %s
@@ -37,13 +37,13 @@ As many loops as there are cores do nothing but vfork, exec of a program that en
 with a lighttpd of its own (forkstat with none, its output to /dev/null), but they are stopped, and their sockets are
 taken out of the multicast group of the process events. For slices of %v one is put back, and the ratio is that to the mean of the
 slices before and after, in which none is. There are %d of each, in turn, so that what drifts hits all alike. The row of
-nobody is a slice like those before and after it: the error. So is that of scan, which has no socket.
+"nobody" is a slice like those before and after it: the error. So is that of scan, which has no socket.
 
-A slice with nobody made %.0f processes a second (median), and %.0f without exec. The kernel never forgets that somebody once
+A slice without a follower made %.0f processes a second (median), and %.0f without exec. The kernel never forgets that a process once
 listened, which costs each fork some nanoseconds for the rest of the machine's uptime: all slices have that alike.
 `
 
-// pairs measures slices of a storm, one with each follower, or nobody, and one without in turn. It returns the ratios of
+// pairs measures slices of a storm, one with each follower, or with none, and one without in turn. It returns the ratios of
 // each, and the median rate of the bare slices.
 func (b *bench) pairs(ctx context.Context, exec bool, all []follower) (_ map[string][]float64, _ float64, err error) {
 	var subjects []subject

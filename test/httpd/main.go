@@ -70,7 +70,7 @@ func background() error {
 	return nil
 }
 
-// next runs this program once more, as another stage; nobody waits for it.
+// next runs this program once more, as another stage, and does not wait for it.
 func next(stage string, ready *os.File, setsid bool) error {
 	self, err := os.Executable()
 	if err != nil {

@@ -37,10 +37,10 @@ func (a *archive) close() error {
 }
 
 func (a *archive) add(path string, mode int, content []byte, device [2]int) {
-	const links, nobody, then = 1, 0, 0
+	const links, root, then = 1, 0, 0
 	a.inode++
 	a.pad(a.write("070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
-		a.inode, mode, nobody, nobody, links, then, len(content), 0, 0, device[0], device[1], len(path)+1, 0, path))
+		a.inode, mode, root, root, links, then, len(content), 0, 0, device[0], device[1], len(path)+1, 0, path))
 	a.pad(a.write("%s", content))
 }
 

@@ -16,7 +16,7 @@ runs each suite as root and as an ordinary user.
 
 All of it was tried there. *Step* is the step of the ladder (docs/DESIGN.md) that respawner takes by itself, *works* are those
 that it can be made to take. *pidfs*: a pidfd has an inode of its own, so that a pid that was given away is told from the one
-that had it before. *Exit of others*: a pidfd tells how a process ended that is nobody's child here.
+that had it before. *Exit of others*: a pidfd tells how a process ended that is not a child of ours.
 
 `
 
@@ -108,7 +108,7 @@ func writeFailed(b *strings.Builder, reports []*report) {
 	}
 }
 
-// writeSkipped tells why tests were skipped, and who had to.
+// writeSkipped says why tests were skipped, and which.
 func writeSkipped(b *strings.Builder, reports []*report) {
 	where, tests := map[string][]string{}, map[string][]string{} // by the reason
 	each(reports, func(a *account) {

@@ -120,7 +120,7 @@ func judge(all []mutant, fates []fate, reasons map[string]string, whole bool) er
 		len(all), count[killed]+count[hung], count[hung], count[stillborn], count[survived], count[survived]-len(open))
 	var errs []error
 	if len(open) > 0 {
-		errs = append(errs, fmt.Errorf("survivors that nobody has explained:\n%s", strings.Join(open, "\n")))
+		errs = append(errs, fmt.Errorf("survivors without an explanation:\n%s", strings.Join(open, "\n")))
 	}
 	for known := range reasons {
 		if whole {

@@ -43,7 +43,7 @@ static struct {
 	const char *bound;   /* bomb: the pids.max that it is under */
 	int count;           /* brief-children: how many */
 	int want;            /* victim: its pid */
-	int uid;             /* changes-uid: to whom */
+	int uid;             /* changes-uid: the new one */
 } option = {.linger = 1000, .rate = 5000, .seconds = 10};
 
 /* ---- small tools ---- */
@@ -56,11 +56,11 @@ static _Noreturn void die(const char *what)
 
 static void sleep_ms(int ms) { usleep(ms * 1000); }
 
-/* note appends "WHO PID" to the journal by a single write. */
-static void note(const char *who)
+/* note appends "ROLE PID" to the journal by a single write. */
+static void note(const char *role)
 {
 	char line[64];
-	int n = snprintf(line, sizeof line, "%s %d\n", who, (int)getpid());
+	int n = snprintf(line, sizeof line, "%s %d\n", role, (int)getpid());
 	int fd = open(journal, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
 
 	if (fd == -1 || write(fd, line, n) != n)
@@ -104,12 +104,12 @@ static void on_term(int sig)
 	_exit(option.code);
 }
 
-/* stand lives until a signal ends it; nobody outlives a broken test run by
+/* stand lives until a signal ends it; no process outlives a broken test run by
  * more than five minutes. */
-static _Noreturn void stand(const char *who)
+static _Noreturn void stand(const char *role)
 {
 	alarm(300);
-	note(who);
+	note(role);
 	if (option.late) {
 		sleep_ms(option.late);
 		put_pidfile(0);
@@ -119,14 +119,14 @@ static _Noreturn void stand(const char *who)
 }
 
 /* serve stands, with a pidfile if wanted, and ends well on TERM. */
-static _Noreturn void serve(const char *who)
+static _Noreturn void serve(const char *role)
 {
 	struct sigaction term = {.sa_handler = on_term};
 
 	sigaction(SIGTERM, &term, NULL);
 	if (!option.late || option.empty)
 		put_pidfile(option.empty);
-	stand(who);
+	stand(role);
 }
 
 static void daemon_life(void) { serve("main"); }
@@ -286,10 +286,10 @@ static void brief_children_now(int sig)
 /* on_any writes down which signal it was. */
 static void on_any(int sig)
 {
-	char who[32];
+	char role[32];
 
-	snprintf(who, sizeof who, "signal%d", sig);
-	note(who);
+	snprintf(role, sizeof role, "signal%d", sig);
+	note(role);
 }
 
 /* helper_path is where shape-helper is. */
@@ -427,7 +427,7 @@ static void changes_uid(void)
 	serve("main");
 }
 
-/* setuid_root is of use with the setuid bit: then nobody else can end it. */
+/* setuid_root is of use with the setuid bit: then only root can end it. */
 static void setuid_root(void)
 {
 	become(0);
@@ -604,7 +604,7 @@ static void bomb(void)
 	serve("main");
 }
 
-/* twins are two daemons that nobody can tell apart; a pidfile names the second. */
+/* twins are two daemons that can't be told apart; a pidfile names the second. */
 static void twins(void)
 {
 	child(first_life);

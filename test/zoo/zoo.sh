@@ -6,7 +6,7 @@
 #	unpack    packages that exclude others, so that they are unpacked only, below $UNPACKED
 #	class     what is difficult about it
 #	argv      its command line
-#	user      who runs it; root if nobody is named
+#	user      the user that runs it, default root
 #	env       NAME=VALUE, what it needs in its environment
 #	clean     files that a killed one leaves, and beside which a new one does not start
 #	complains what it says then, if it always does
@@ -67,7 +67,7 @@ answers() {
 	timeout 3 grep -aqm1 "$1" <&3
 }
 
-# The pid of who listens.
+# The pid of the process that listens.
 listener() { ss -Hlntp "sport = :$PORT" | first_pid; }
 udp_listener() { ss -Hlnup "sport = :$PORT" | first_pid; }
 unix_listener() { ss -Hlxp src "$1" | first_pid; }

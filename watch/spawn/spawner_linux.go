@@ -114,7 +114,7 @@ func (s *Spawner[K]) Take() (Outcome[K], bool) {
 	return out, true
 }
 
-// Close waits until all starts are over. What comes of them nobody is told;
+// Close waits until all starts are over. What comes of them is not told;
 // programs that run are left alone.
 func (s *Spawner[K]) Close() error {
 	s.closed = true

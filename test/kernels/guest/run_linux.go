@@ -39,7 +39,7 @@ func runPlan() error {
 	return results.Encode(plan.Message{Done: true})
 }
 
-// tellFacts has them found out by somebody who is that account.
+// tellFacts has them found out by a process of that account.
 func tellFacts(account plan.Account) error {
 	cmd := exec.Command("/proc/self/exe", roleProbe)
 	as(account, cmd)

@@ -54,5 +54,5 @@ type Facts struct {
 	Reason       string // why no better one
 	Steps        []string
 	Pidfs        bool // a pidfd has an inode of its own
-	ExitOfOthers bool // a pidfd tells how somebody else's child ended
+	ExitOfOthers bool // a pidfd tells how another process's child ended
 }

@@ -1,6 +1,6 @@
 # Double fork then exec of python: main has a new exe/cmdline after the fork; pidfile and readiness
 # come late; warm shutdown on TERM takes 2-4 s. A pidfile that was left is in the way (exit 73) when
-# its pid has been given to somebody else meanwhile: seen on a busy machine.
+# its pid has been given to another process meanwhile: seen on a busy machine.
 
 packages=(celery)
 class=(double-fork setsid-in-middle exec-after-fork pidfile-after-starter-exit ready-after-starter-exit
@@ -19,7 +19,7 @@ X
 }
 
 main_pid() { cat "$DIR/c.pid"; }
-ready() { # and it was not the one before who said so
+ready() { # and it was not the earlier one that said so
 	[ "$DIR/c.log" -nt "$DIR/c.pid" ]
 	tail -n 1 "$DIR/c.log" | grep -q ready
 }

@@ -10,7 +10,7 @@ complains='Address already in use'
 ends='status 2'
 
 main_pid() { unix_listener "$DIR/a.sock"; }
-ready() { # 1: it has no keys; 2: nobody answers
+ready() { # 1: it has no keys; 2: no agent answers
 	code=0
 	SSH_AUTH_SOCK=$DIR/a.sock ssh-add -l || code=$?
 	[ $code = 1 ]
