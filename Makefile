@@ -22,32 +22,38 @@ build: ## build/respawner, a static binary
 install: build ## into DESTDIR and PREFIX (default /usr/local)
 	install -D -m 755 build/respawner $(DESTDIR)$(PREFIX)/bin/respawner
 
+# What the tests need beside Go is installed below build/, and not on the machine: see test/room.sh.
+# With RESPAWNER_REQUIRE=all a test that misses something fails; else it skips.
+PACKAGES = lighttpd curl busybox gcc libc6-dev util-linux tmux \
+	$(if $(shell command -v go),,golang-go ca-certificates)
+ROOM = sh test/room.sh $(PACKAGES) --
+
 .PHONY: test
 test: PACKAGES += $(shell bash test/zoo/zoo.sh packages $$(cat test/zoo/hardest))
-test: deps ## all tests, with the race detector where there is a C compiler
-	if command -v cc >/dev/null; then CGO_ENABLED=1 go test -timeout 20m -count=1 -race ./...; \
-	else CGO_ENABLED=0 go test -timeout 20m -count=1 ./...; fi
+test: ## all tests, with the race detector where there is a C compiler
+	$(ROOM) sh -c 'if command -v cc >/dev/null; then CGO_ENABLED=1 go test -timeout 20m -count=1 -race ./...; \
+		else CGO_ENABLED=0 go test -timeout 20m -count=1 ./...; fi'
 
 # The daemons of the zoo: one of each file there.
 ZOO = $(notdir $(basename $(wildcard test/zoo/daemons/*.sh)))
 
 .PHONY: test-zoo
 test-zoo: PACKAGES += $(shell bash test/zoo/zoo.sh packages $(ZOO))
-test-zoo: deps ## many real daemons, into docs/ZOO.md (root; a quarter of an hour)
-	UNPACKED=$(CURDIR)/build/zoo bash test/zoo/zoo.sh unpack $(ZOO)
-	RESPAWNER_REQUIRE=all RESPAWNER_ZOO=$(CURDIR)/docs/ZOO.md CGO_ENABLED=0 \
-		go test -timeout 60m -count=1 -parallel 4 -run '^TestZoo$$' ./test
+test-zoo: ## many real daemons, into docs/ZOO.md (root; a quarter of an hour)
+	UNPACKED=$(CURDIR)/build/zoo RESPAWNER_REQUIRE=all RESPAWNER_ZOO=$(CURDIR)/docs/ZOO.md CGO_ENABLED=0 \
+		$(ROOM) sh -c 'bash test/zoo/zoo.sh unpack $(ZOO) && \
+			go test -timeout 60m -count=1 -parallel 4 -run "^TestZoo\$$" ./test'
 
 .PHONY: demo
 demo: PACKAGES = lighttpd curl
-demo: build deps ## a daemon that is killed, comes back and is stopped
+demo: build ## a daemon that is killed, comes back and is stopped
 	$(BUILD) -o build/httpd ./test/httpd
-	RESPAWNER=$(CURDIR)/build/respawner HTTPD=$(CURDIR)/build/httpd sh test/demo.sh
+	RESPAWNER=$(CURDIR)/build/respawner HTTPD=$(CURDIR)/build/httpd $(ROOM) sh test/demo.sh
 
 .PHONY: bench
 bench: PACKAGES = lighttpd gcc libc6-dev forkstat
-bench: build deps ## what following costs, into docs/BENCHMARKS.md (root; some minutes)
-	go run ./test/bench -respawner build/respawner -o docs/BENCHMARKS.md
+bench: build ## what following costs, into docs/BENCHMARKS.md (root; some minutes)
+	$(ROOM) go run ./test/bench -respawner build/respawner -o docs/BENCHMARKS.md
 
 # The pure code, which touches no kernel, is what docs/DESIGN.md says: watch/service,
 # watch/settle, and of the other packages but cmd the files whose name doesn't end in _linux.go.
@@ -97,8 +103,8 @@ soak: ## the simulation of watch, with new seeds, for SOAKTIME (default 1h) and 
 
 .PHONY: test-kernels
 test-kernels: PACKAGES += qemu-system-x86
-test-kernels: deps ## on other kernels, in virtual machines, into docs/KERNELS.md (hours)
-	go run ./test/kernels -o docs/KERNELS.md
+test-kernels: ## on other kernels, in virtual machines, into docs/KERNELS.md (hours)
+	$(ROOM) go run ./test/kernels -o docs/KERNELS.md
 
 .PHONY: clean
 clean: ## remove build/
@@ -107,27 +113,6 @@ clean: ## remove build/
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
-
-# What the tests need beside Go. Only root can install it; tests that miss
-# something skip, unless RESPAWNER_REQUIRE=all. While packages are installed, a
-# policy-rc.d keeps their daemons from being started.
-PACKAGES = lighttpd curl busybox gcc libc6-dev util-linux tmux \
-	$(if $(shell command -v go),,golang-go ca-certificates)
-
-.PHONY: deps
-deps:
-	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || exit 0; \
-	missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
-	[ -n "$$missing" ] || exit 0; \
-	policy=/usr/sbin/policy-rc.d; \
-	if [ ! -e $$policy ]; then \
-		trap "rm -f $$policy" EXIT; trap 'exit 1' INT TERM; \
-		printf '#!/bin/sh\nexit 101\n' >$$policy && chmod 755 $$policy || exit 1; \
-	fi; \
-	echo "installing" $$missing; \
-	export DEBIAN_FRONTEND=noninteractive; \
-	apt-get -qq update && apt-get -qq install --no-install-recommends $$missing || \
-		echo "could not install" $$missing: going on without
 
 # The tools of check, each at one version; the file's name carries it, so that
 # a new version is fetched when it is wanted.
@@ -145,7 +130,7 @@ $(TOOLS)/%:
 
 .PHONY: check
 check: $(STATICCHECK) $(GOLANGCILINT) $(GOVULNCHECK) ## gofmt, vet, staticcheck, golangci-lint, govulncheck
-	@unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then \
+	@unformatted=$$(gofmt -l cmd procconn test timer watch) && if [ -n "$$unformatted" ]; then \
 		echo "gofmt -w is needed by:" $$unformatted; exit 1; fi
 	go vet ./...
 	$(STATICCHECK) ./...

@@ -14,13 +14,11 @@ set -eu
 dir=$(mktemp -d)
 export RESPAWNER_RUNTIME_DIR="$dir/run"
 server=httpd
-policy=
 
 clean_up() {
 	code=$?
 	trap - EXIT INT TERM
 	"$RESPAWNER" stop "$server" >/dev/null 2>&1 || :
-	[ -z "$policy" ] || rm -f "$policy"
 	[ "$code" = 0 ] || { echo "demo: FAILED"; cat "$dir/log" 2>/dev/null || :; }
 	rm -rf "$dir"
 	exit "$code"
@@ -68,28 +66,8 @@ wait_until() {
 # is_alive asks for a process that is no zombie.
 is_alive() { grep -qs '^State:[[:space:]][^ZX]' "/proc/$1/status"; }
 
-# install_lighttpd fetches it where that is possible, without it being started
-# by the package.
-install_lighttpd() {
-	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
-	say "fetching lighttpd"
-	if [ ! -e /usr/sbin/policy-rc.d ]; then
-		policy=/usr/sbin/policy-rc.d
-		printf '#!/bin/sh\nexit 101\n' >"$policy"
-		chmod +x "$policy"
-	fi
-	apt-get install -qy lighttpd >"$dir/apt" 2>&1 ||
-		{ apt-get -q update && apt-get install -qy lighttpd; } >"$dir/apt" 2>&1 ||
-		echo "not to be had; taking our own server"
-	[ -z "$policy" ] || rm -f "$policy"
-	policy=
-}
-
 PATH=$PATH:/usr/sbin:/sbin
 address=$("$HTTPD" -free)
-if [ "${DEMO_SERVER:-}" != own ]; then
-	command -v lighttpd >/dev/null || install_lighttpd
-fi
 if [ "${DEMO_SERVER:-}" != own ] && command -v lighttpd >/dev/null; then
 	server=lighttpd
 	echo "hello from lighttpd" >"$dir/index.html"
