@@ -20,6 +20,7 @@ import (
 const envHelper = "RESPAWNER_TEST_HELPER"
 
 var helpers = map[string]func(args []string) error{
+	"crowd":   beCrowd,
 	"seccomp": execFiltered,
 }
 

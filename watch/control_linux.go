@@ -1,7 +1,9 @@
 package watch
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -12,9 +14,10 @@ import (
 	"respawner/watch/control"
 )
 
-// Bounds of the control socket: who asks must not be able to cost much.
+// Bounds of the control socket: clients must not be able to cost much.
 const (
 	maxPeers     = 64               // connections at once; more wait in the backlog
+	maxGuests    = 32               // of them, those of other users than root and ours; more are refused
 	maxWaiting   = 48               // of them, those that wait for something to come about
 	maxOwed      = 256 << 10        // bytes of events that a peer has not taken
 	peerPatience = 30 * time.Second // how long a peer may take over one request and its answer
@@ -40,6 +43,8 @@ type peer struct {
 	server *server
 	fd     int
 	slot   *slot
+	uid    uint32
+	guest  bool      // neither root's nor ours
 	asked  time.Time // when it was last heard of
 	in     []byte
 	out    []byte
@@ -76,14 +81,13 @@ func (v *server) accept() {
 	}
 }
 
-// hasRoom reports whether one more can be served. If need be somebody goes who
+// hasRoom reports whether one more can be served. If need be a peer goes that
 // has asked for nothing for a while, else there is a pause until one has.
 func (v *server) hasRoom() bool {
 	if len(v.peers) < maxPeers {
 		return true
 	}
-	i := slices.IndexFunc(v.peers, func(p *peer) bool { return p.waits.what == "" })
-	p := v.peers[max(i, 0)]
+	p := silentest(v.peers)
 	if until := p.asked.Add(idlePatience); time.Now().Before(until) {
 		v.pause(until)
 		return false
@@ -92,7 +96,39 @@ func (v *server) hasRoom() bool {
 	return true
 }
 
-// pause accepts nobody until then, or until somebody has left.
+// silentest returns the peer that has said nothing for longest, and waits for nothing if there is such a one.
+func silentest(peers []*peer) *peer {
+	i := slices.IndexFunc(peers, func(p *peer) bool { return p.waits.what == "" })
+	return peers[max(i, 0)]
+}
+
+// hasRoomFor reports whether a guest can be served. If need be a peer goes: of the user that has the most, if
+// that are more than the guest's user has, else of the same user if it has asked for nothing for a while.
+func (v *server) hasRoomFor(uid uint32) bool {
+	guests, most := map[uint32][]*peer{}, uid
+	for _, p := range v.peers {
+		if p.guest {
+			guests[p.uid] = append(guests[p.uid], p)
+		}
+	}
+	all := 0
+	for u, peers := range guests {
+		if all += len(peers); len(peers) > len(guests[most]) {
+			most = u
+		}
+	}
+	if all < maxGuests {
+		return true
+	}
+	p := silentest(guests[most])
+	if len(guests[most]) <= len(guests[uid])+1 && time.Since(p.asked) < idlePatience {
+		return false
+	}
+	v.drop(p)
+	return true
+}
+
+// pause accepts no client until then, or until one has left.
 func (v *server) pause(until time.Time) {
 	v.s.check(v.s.loop.change(v.slot, 0))
 	v.s.check(v.s.timers.Set(deadline{server: v}, until))
@@ -102,36 +138,42 @@ func (v *server) pause(until time.Time) {
 func (v *server) resume() { v.s.check(v.s.loop.change(v.slot, unix.EPOLLIN)) }
 
 func (v *server) welcome(fd int) {
-	p := &peer{server: v, fd: fd}
+	p, mayAsk := v.meet(fd)
+	hasRoom := !mayAsk || !p.guest || v.hasRoomFor(p.uid)
 	slot, err := v.s.loop.add(rankControl, fd, unix.EPOLLIN, p.ready)
 	if err != nil {
 		v.s.check(errors.Join(err, unix.Close(fd)))
 		return
 	}
 	p.slot = slot
-	if !v.mayAsk(fd) {
-		v.peers = append(v.peers, p)
-		v.s.check(p.refuse(control.CodeDenied, errors.New("only root, the owner and --control-group may ask")))
+	v.peers = append(v.peers, p)
+	switch {
+	case !mayAsk:
+		err = p.refuse(control.CodeDenied, errors.New("only root, the owner and --control-group may ask"))
+	case !hasRoom:
+		err = p.refuse(control.CodeBusy, fmt.Errorf("%d clients of --control-group ask already", maxGuests))
+	}
+	if err != nil {
 		v.drop(p)
 		return
 	}
-	v.peers = append(v.peers, p)
 	v.touch(p)
 }
 
-// mayAsk reports whether who is at the other end is root, our own user, or of
-// the group that was named, by the kernel's word (unix(7), SO_PEERCRED).
-func (v *server) mayAsk(fd int) bool {
+// meet returns a client as a peer. mayAsk reports whether it is root's, our own user's, or of the group that was
+// named, by the kernel's word (unix(7), SO_PEERCRED).
+func (v *server) meet(fd int) (p *peer, mayAsk bool) {
+	p = &peer{server: v, fd: fd}
 	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
-		return false
+		return p, false
 	}
 	group := v.u.config.ControlGroup
-	return cred.Uid == 0 || int(cred.Uid) == os.Geteuid() ||
-		group > 0 && (int(cred.Gid) == group || slices.Contains(peerGroups(fd), uint32(group)))
+	p.uid, p.guest = cred.Uid, cred.Uid != 0 && int(cred.Uid) != os.Geteuid()
+	return p, !p.guest || group > 0 && (int(cred.Gid) == group || slices.Contains(peerGroups(fd), uint32(group)))
 }
 
-// peerGroups are the supplementary groups of who is at the other end of a unix
+// peerGroups are the supplementary groups of the client at the other end of a unix
 // socket (SO_PEERGROUPS, Linux 4.13).
 func peerGroups(fd int) []uint32 {
 	for size := uint32(64 * 4); ; {
@@ -172,14 +214,13 @@ func (v *server) touch(p *peer) {
 	v.s.check(v.s.timers.Set(deadline{peer: p}, p.asked.Add(peerPatience)))
 }
 
-// ready goes on with a peer: first what it is owed, then what it asks. Who has
+// ready goes on with a peer: first what it is owed, then what it asks. A client that has
 // hung up was not answered in time, and has given up what it asked for.
 func (p *peer) ready(events uint32) {
-	if err := p.flush(); err != nil || events&unix.EPOLLHUP != 0 {
-		p.server.drop(p)
-		return
+	err := p.flush()
+	if err == nil && events&unix.EPOLLHUP != 0 {
+		err = errPeerGone
 	}
-	err := p.serve() // what had to wait for that
 	if err == nil && len(p.out) == 0 && events&(unix.EPOLLIN|unix.EPOLLERR) != 0 {
 		err = p.read()
 	}
@@ -190,12 +231,19 @@ func (p *peer) ready(events uint32) {
 
 var errPeerGone = errors.New("the client has left")
 
-// read takes what has come, up to one request and the rest of a read.
+// read takes one request, or the part of it that has come. What a peer asks beyond that stays in its socket until the
+// others were served.
 func (p *peer) read() error {
 	var buf [control.MaxRequest]byte
-	n, err := unix.Read(p.fd, buf[:])
+	n, _, err := unix.Recvfrom(p.fd, buf[:], unix.MSG_PEEK)
 	if err == unix.EAGAIN {
 		return nil
+	}
+	if end := bytes.IndexByte(buf[:max(n, 0)], '\n'); end >= 0 {
+		n = end + 1
+	}
+	if err == nil && n > 0 {
+		n, err = unix.Read(p.fd, buf[:n])
 	}
 	if err != nil || n == 0 {
 		return errPeerGone
@@ -204,23 +252,18 @@ func (p *peer) read() error {
 	return p.serve()
 }
 
-// serve answers the requests that are there, as long as the answers go out.
+// serve answers the request that is there, if it is whole.
 func (p *peer) serve() error {
-	for len(p.out) == 0 && p.fd >= 0 {
-		line, rest, whole, err := control.CutRequest(p.in)
-		if err != nil {
-			return p.refuse(control.CodeRequest, err)
-		}
-		if !whole {
-			return nil
-		}
-		p.in = rest // not moved to its beginning, where the line is
-		p.server.touch(p)
-		if err := p.answer(line); err != nil {
-			return err
-		}
+	line, _, whole, err := control.CutRequest(p.in)
+	if err != nil {
+		return p.refuse(control.CodeRequest, err)
 	}
-	return nil
+	if !whole {
+		return nil
+	}
+	p.in = nil
+	p.server.touch(p)
+	return p.answer(line)
 }
 
 // refuse tells what is wrong; the error it returns ends the connection.
@@ -238,7 +281,7 @@ func (p *peer) send(r control.Reply) error {
 	return p.sendLine(control.Line(r))
 }
 
-// sendLine sends a line, or what the peer will take of it; who has not taken
+// sendLine sends a line, or what the peer will take of it. A peer that has not taken
 // much of what was sent before is too slow for us.
 func (p *peer) sendLine(line []byte) error {
 	if len(p.out) > maxOwed {

@@ -257,7 +257,8 @@ func (s *Host) tookOver(u *unit) {
 }
 
 func (v *server) takePeer(q peerRecord) {
-	p := &peer{server: v, fd: q.FD, in: q.In, out: q.Out, waits: wait{q.What, q.Run}}
+	p, _ := v.meet(q.FD)
+	p.in, p.out, p.waits = q.In, q.Out, wait{q.What, q.Run}
 	unix.CloseOnExec(q.FD)
 	slot, err := v.s.loop.add(rankControl, q.FD, unix.EPOLLIN|unix.EPOLLOUT, p.ready)
 	if err != nil {

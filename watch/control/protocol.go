@@ -83,7 +83,7 @@ type Code string
 const (
 	CodeRequest Code = "request" // it can't be understood
 	CodeDenied  Code = "denied"  // who asks may not
-	CodeBusy    Code = "busy"    // too many wait already
+	CodeBusy    Code = "busy"    // too many wait or ask already
 	CodeState   Code = "state"   // the service is in no state for it
 	CodeFailed  Code = "failed"  // it was tried, and came to nothing
 )
