@@ -34,6 +34,7 @@ func (s *Host) begin(u *unit) {
 func (s *Host) adopt(u *unit) {
 	rec, why := u.restore(s.now(), s.uptime())
 	u.said, u.started = rec.Said, cmp.Or(rec.Started, s.uptime()) // where it is not known, it was before us
+	u.see(rec.Users)
 	if why != nil {
 		u.log.Warn(u.name+": going by the environment of its processes", "error", why)
 	}

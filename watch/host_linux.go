@@ -65,6 +65,7 @@ type unit struct {
 	claimed  int           // the last pid that the pidfile named rightly
 	note     string        // what is wrong with the pidfile
 	unclean  string        // what could not be removed before the last start
+	users    []int         // that processes of the service have been seen with, by uid
 	outcome  *service.Done
 
 	run      int  // the start that came out last

@@ -61,6 +61,7 @@ type procfs interface {
 	statOf(pid int) (procStat, error)
 	childrenOf(pid int) []int
 	sessionOf(pid int) (int, error)
+	uidOf(pid int) (int, error)
 	fileOf(pid int) string
 	bootID() string
 	newMemories() memories

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -67,6 +68,7 @@ func (s *Host) newUnit(c Config) *unit {
 	u := &unit{
 		machine: service.New(c.Spec), name: c.Spec.Name, config: c, program: c.Program, log: c.Log,
 		journal: newJournal(c.History, &s.errands.disks), recorder: newRecorder(c.State, s.kernel, &s.errands.disks),
+		users: []int{os.Getuid()},
 	}
 	if c.Resume != nil && c.Resume.Upgraded {
 		u.readHandover(s.now(), s.uptime())

@@ -1,8 +1,10 @@
 package watch
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -22,8 +24,16 @@ type memories interface {
 	// environs returns what the environments of processes say for a variable, ""
 	// for one that has it not.
 	environs(pids []int, variable string) []memory
+	// marks returns the ID of a service for each process that has one of its marks, else "".
+	marks(pids []int, m mark) []memory
 	// args returns the arguments of processes as /proc/PID/cmdline has them.
 	args(pids []int) []memory
+}
+
+// mark is what the processes of a service have from their birth. They can do away with it.
+type mark struct {
+	id     string // in the environment
+	output string // the FIFO of the service's output, as /proc/PID/fd names it; "" where there is none
 }
 
 // readers are the memories of the real kernel.
@@ -67,9 +77,60 @@ type reader struct {
 
 func (m *readers) environs(pids []int, variable string) []memory {
 	return m.search(pids, linux{}.statOf, func(pid int) (string, error) {
-		env, err := readUpTo(fmt.Sprintf("/proc/%d/environ", pid), 1<<20)
+		env, err := environOf(pid)
 		return valueOf(env, variable), err
 	})
+}
+
+func (m *readers) marks(pids []int, k mark) []memory {
+	return m.search(pids, linux{}.statOf, func(pid int) (string, error) {
+		env, err := environOf(pid)
+		if k.isIn(env) || k.output != "" && writesTo(pid, k.output) {
+			return k.id, nil
+		}
+		return "", err
+	})
+}
+
+// isIn reports whether an environment has the mark, be it only at its end.
+func (k mark) isIn(env []byte) bool {
+	want := []byte(markID + "=" + k.id)
+	for v := range bytes.SplitSeq(env, []byte{0}) {
+		if bytes.Equal(v, want) {
+			return true
+		}
+	}
+	return false
+}
+
+// environOf reads the environment of a process. A process lives without its first thread as long as it has another one,
+// by which its memory can be read.
+func environOf(pid int) ([]byte, error) {
+	env, err := readUpTo(fmt.Sprintf("/proc/%d/environ", pid), maxEnviron)
+	if len(env) > 0 {
+		return env, nil
+	}
+	threads, _ := pidsIn(fmt.Sprintf("/proc/%d/task", pid))
+	for _, tid := range threads {
+		if env, _ = readUpTo(fmt.Sprintf("/proc/%d/task/%d/environ", pid, tid), maxEnviron); len(env) > 0 {
+			return env, nil
+		}
+	}
+	return nil, err
+}
+
+// maxEnviron bounds what is read of an environment, in bytes.
+const maxEnviron = 1 << 20
+
+// writesTo reports whether the stdout or stderr of a process is a file, as /proc names it. A link there is read without
+// a look at the file.
+func writesTo(pid int, file string) bool {
+	for _, fd := range []int{1, 2} {
+		if link, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd)); link == file {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *readers) args(pids []int) []memory {
@@ -162,7 +223,7 @@ func readMemory(pid int, stat func(int) (procStat, error), get func(int) (string
 	case err != nil:
 	case before.start != after.start:
 		err = errOther
-	case after.state == "Z":
+	case after.state == "Z" && m.text == "": // else other threads of it live
 		err = errZombie
 	}
 	m.start, m.err = before.start, err

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -109,6 +110,14 @@ func (m *model) environs(pids []int, variable string) []memory {
 		}
 		return valueOf([]byte(t.env), variable), nil
 	})
+}
+
+func (m *model) marks(pids []int, k mark) []memory { return m.environs(pids, markID) }
+
+func (m *model) uidOf(pid int) (int, error) {
+	m.enter("status", pid)
+	_, err := m.look(pid, false)
+	return os.Getuid(), err
 }
 
 func (m *model) args(pids []int) []memory {

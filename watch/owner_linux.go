@@ -14,17 +14,18 @@ const (
 	markID   = "RESPAWNER_ID"
 )
 
-// marked returns an environment with the marks of a service, which come first: of a very
-// large one only the beginning is read.
+// marked returns an environment with the marks of a service. They come first, since of a very large environment only the
+// beginning is read. The ID comes last as well: a program that writes its title over its environment begins at the front.
 func marked(env []string, name, id string) []string {
 	others := slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		return strings.HasPrefix(v, markName+"=") || strings.HasPrefix(v, markID+"=")
 	})
 	marks := []string{markName + "=" + name}
-	if id != "" {
-		marks = append(marks, markID+"="+id)
+	if id == "" {
+		return append(marks, others...)
 	}
-	return append(marks, others...)
+	id = markID + "=" + id
+	return append(append(append(marks, id), others...), id)
 }
 
 // findOwner says of which service a process is that no process of a service is known to have

@@ -106,7 +106,7 @@ func TestSiblingOfSeveralServices(t *testing.T) {
 
 func TestMarked(t *testing.T) {
 	env := []string{"A=1", markName + "=outer", markName + "X=2"}
-	if got, want := marked(env, "inner", "7"), []string{markName + "=inner", markID + "=7", "A=1", markName + "X=2"}; !slices.Equal(got, want) {
+	if got, want := marked(env, "inner", "7"), []string{markName + "=inner", markID + "=7", "A=1", markName + "X=2", markID + "=7"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 	if env[1] != markName+"=outer" {

@@ -76,6 +76,20 @@ func interpreter(head []byte) []string {
 	return []string{text[:end], strings.TrimLeft(text[end:], " \t")}
 }
 
+// parseUID returns the real user that /proc/PID/status names (proc_pid_status(5)).
+func parseUID(status []byte) (int, error) {
+	for line := range bytes.Lines(status) {
+		if uids, found := bytes.CutPrefix(line, []byte("Uid:")); found {
+			if fields := bytes.Fields(uids); len(fields) > 0 {
+				return strconv.Atoi(string(fields[0]))
+			}
+		}
+	}
+	return 0, errStatus
+}
+
+var errStatus = errors.New("no Uid in /proc/PID/status")
+
 // valueOf is what an environment, as /proc/PID/environ has it, says for a variable;
 // empty where there is none.
 func valueOf(env []byte, variable string) string {

@@ -76,6 +76,15 @@ func (k linux) searchedChildren(pid int) []int {
 
 func (linux) allPids() ([]int, error) { return pidsIn("/proc") }
 
+// uidOf is the real user of a process.
+func (linux) uidOf(pid int) (int, error) {
+	b, err := readUpTo(fmt.Sprintf("/proc/%d/status", pid), 4096)
+	if err != nil {
+		return 0, err
+	}
+	return parseUID(b)
+}
+
 // sessionOf is the session of a process (getsid).
 func (linux) sessionOf(pid int) (int, error) { return unix.Getsid(pid) }
 

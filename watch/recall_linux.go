@@ -38,14 +38,54 @@ func (s *Host) searchMarks(u *unit) {
 		s.table.Marked(u.id, nil, nil)
 		return
 	}
-	r := &search{procfs: s.kernel, memories: s.recall.memories, self: s.pid, id: u.config.ID}
+	r := &search{procfs: s.kernel, memories: s.recall.memories, self: s.pid, mark: u.mark(), users: slices.Clone(u.users)}
+	for _, p := range s.table.All() {
+		if p.Unit == u.id && p.Life == settle.Alive && p.Start != 0 {
+			r.known = append(r.known, settle.Found{PID: p.PID, Start: p.Start})
+		}
+	}
 	s.errands.ask(&s.recall.searches, func() func() {
 		r.search()
 		return func() {
 			s.check(r.err)
+			u.see(r.users)
 			s.table.Marked(u.id, r.found, r.mute)
 		}
 	})
+}
+
+// mark returns what the processes of a service are known by.
+func (u *unit) mark() mark {
+	m := mark{id: u.config.ID}
+	if p := u.config.Output.Pipe; p != nil {
+		m.output = p.Link()
+	}
+	return m
+}
+
+// see keeps the users that processes of the service have been seen with. A mark counts only on a process of one of them:
+// any user may have learnt it.
+func (u *unit) see(users []int) {
+	for _, uid := range users {
+		if !slices.Contains(u.users, uid) && len(u.users) < maxUsers {
+			u.users = append(u.users, uid)
+			u.recorder.stale = true
+		}
+	}
+}
+
+// maxUsers bounds the users of a service.
+const maxUsers = 64
+
+// usersOf returns the users of processes, if those have their pids still.
+func usersOf(k procfs, known []settle.Found) (users []int) {
+	for _, p := range known[:min(len(known), maxRecorded)] {
+		uid, err := k.uidOf(p.PID)
+		if stat, errStat := k.statOf(p.PID); err == nil && errStat == nil && stat.start == p.Start && !slices.Contains(users, uid) {
+			users = append(users, uid)
+		}
+	}
+	return users
 }
 
 // search is a search for the processes of a service by its mark.
@@ -53,7 +93,9 @@ type search struct {
 	procfs   procfs
 	memories memories
 	self     int
-	id       string
+	mark     mark
+	known    []settle.Found // processes of the service
+	users    []int          // that it has been seen with
 
 	found []settle.Found // the elder ones first
 	mute  []int          // those of which it can't be read, for one because they are dead
@@ -64,11 +106,18 @@ func (r *search) search() {
 	var all []int
 	all, r.err = r.procfs.allPids()
 	all = slices.DeleteFunc(all, func(pid int) bool { return pid == r.self })
-	for _, m := range r.memories.environs(all, markID) {
-		switch {
-		case m.err != nil:
+	r.users = append(r.users, usersOf(r.procfs, r.known)...)
+	for _, m := range r.memories.marks(all, r.mark) {
+		if m.err != nil {
 			r.mute = append(r.mute, m.pid)
-		case m.text == r.id:
+			continue
+		}
+		if m.text != r.mark.id {
+			continue
+		}
+		if uid, err := r.procfs.uidOf(m.pid); err != nil {
+			r.mute = append(r.mute, m.pid)
+		} else if slices.Contains(r.users, uid) {
 			r.found = append(r.found, settle.Found{PID: m.pid, Start: m.start})
 		}
 	}

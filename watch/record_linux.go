@@ -21,6 +21,7 @@ type record struct {
 	Started time.Duration   `json:"started,omitempty"` // see unit
 	Said    []string        `json:"said,omitempty"`    // the program's last words
 	Output  string          `json:"output,omitempty"`  // where its output is kept
+	Users   []int           `json:"users,omitempty"`   // see unit
 }
 
 // RecordVersion is the version of what a supervisor writes down; another one
@@ -131,18 +132,21 @@ func (s *Host) writeRecord(u *unit) {
 		s.check(s.timers.Clear(deadline{record: u}))
 	}
 	r.stale, r.urgent, r.armed = false, false, false
-	b, err := json.Marshal(s.recordOf(u))
+	rec := s.recordOf(u)
+	b, err := json.Marshal(rec)
 	if err != nil {
 		u.recorded(err)
 		return
 	}
-	file, due := r.file, u.due != nil
+	file, due, known := r.file, u.due != nil, rec.known()
 	s.errands.run(&r.lane, filePatience, func() func() {
 		err := file.WriteState(b)
+		users := usersOf(s.kernel, known)
 		return func() {
 			if u.recorded(err); due {
 				u.reportDue()
 			}
+			u.see(users)
 		}
 	}, func() { u.recorded(errHangs) })
 }
@@ -161,7 +165,7 @@ func (s *Host) recordOf(u *unit) record {
 	now := s.now()
 	rec := record{
 		V: RecordVersion, Boot: u.recorder.boot, Clock: clockOf(now, s.uptime()), Machine: u.machine.Save(), Started: u.started,
-		Said: u.said, Output: u.config.Output.Name,
+		Said: u.said, Output: u.config.Output.Name, Users: u.users,
 	}
 	rec.Machine.Procs = rec.Machine.Procs[:min(len(rec.Machine.Procs), maxRecorded)]
 	rec.Machine.Rebase(func(t time.Time) time.Time { return byClock(t, now) })
@@ -171,6 +175,16 @@ func (s *Host) recordOf(u *unit) record {
 		}
 	}
 	return rec
+}
+
+// known returns the processes that are written down with their start times.
+func (r record) known() (known []settle.Found) {
+	for _, p := range r.Procs {
+		if p.Start != 0 {
+			known = append(known, settle.Found{PID: p.PID, Start: p.Start})
+		}
+	}
+	return known
 }
 
 // identify finds out what tells a process from all others; it reports whether any of that is known.

@@ -234,6 +234,7 @@ func (s *Host) takeOverHost(state []byte) {
 func (s *Host) takeOver(u *unit) {
 	h := u.handover
 	u.claimed, u.said, u.started = h.Claimed, h.Record.Said, cmp.Or(h.Record.Started, s.uptime())
+	u.see(h.Record.Users)
 	u.journal.seq = max(u.journal.seq, h.Seq) // not all that was told was written down
 	u.journal.lines = h.Lines
 	for _, q := range h.Peers {

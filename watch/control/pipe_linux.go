@@ -74,6 +74,12 @@ func (c *Claim) makePipe() error {
 // Reader is the supervisor's end: non-blocking, and never at its end.
 func (p *Pipe) Reader() *os.File { return p.reader }
 
+// Link returns the FIFO's path as the links in /proc/PID/fd name it; "" where those can't be read.
+func (p *Pipe) Link() string {
+	link, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", p.keeper.Fd()))
+	return link
+}
+
 // Writer opens a program's end. It is open for reading too, so that whoever
 // writes has a reader, without us as well: no SIGPIPE, only a wait when the pipe
 // is full. Each program has an open file description of its own, since one may
