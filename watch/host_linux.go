@@ -37,7 +37,7 @@ type Host struct {
 	blind  bool              // some processes live without a descriptor, and that was told
 
 	wasAhead  time.Duration // see ahead, when all births had last been read
-	mixed     bool          // we had children before we were a supervisor
+	mixed     bool          // we may have children that are of no service
 	spawned   bool          // a start has come out
 	childDied bool          // a child may wait to be reaped that no pidfd tells of
 }

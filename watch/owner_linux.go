@@ -17,15 +17,20 @@ const (
 // marked returns an environment with the marks of a service. They come first, since of a very large environment only the
 // beginning is read. The ID comes last as well: a program that writes its title over its environment begins at the front.
 func marked(env []string, name, id string) []string {
-	others := slices.DeleteFunc(slices.Clone(env), func(v string) bool {
-		return strings.HasPrefix(v, markName+"=") || strings.HasPrefix(v, markID+"=")
-	})
+	others := Unmarked(env)
 	marks := []string{markName + "=" + name}
 	if id == "" {
 		return append(marks, others...)
 	}
 	id = markID + "=" + id
 	return append(append(append(marks, id), others...), id)
+}
+
+// Unmarked returns an environment without the marks of any service.
+func Unmarked(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		return strings.HasPrefix(v, markName+"=") || strings.HasPrefix(v, markID+"=")
+	})
 }
 
 // findOwner says of which service a process is that no process of a service is known to have

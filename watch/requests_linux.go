@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 
 	"respawner/watch/control"
 	"respawner/watch/service"
+	"respawner/watch/settle"
 )
 
 // wait is what a peer waits for after its request was answered.
@@ -56,6 +58,8 @@ func (p *peer) answer(line []byte) error {
 		v.s.note(v.u, control.Event{What: "reset"})
 	case control.OpReopen:
 		v.u.reopen()
+	case control.OpRelease:
+		err = p.release()
 	case control.OpReload:
 		err = v.s.send(v.u, v.u.config.ReloadSignal, false)
 	case control.OpSignal:
@@ -65,6 +69,29 @@ func (p *peer) answer(line []byte) error {
 		return p.refuse(control.CodeState, err)
 	}
 	return p.sendStatus()
+}
+
+// release lets the client go from the service's processes: it is a supervisor that was started below the service.
+// A guest could have a process that it does not own let go, so it is not asked.
+func (p *peer) release() error {
+	v := p.server
+	s, u := v.s, v.u
+	cred, err := unix.GetsockoptUcred(p.fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	pid := int(cred.Pid)
+	q := s.table.Known(u.id, pid)
+	switch {
+	case p.guest, q == nil, q.Life != settle.Alive, !s.holdsPid(q):
+		return fmt.Errorf("pid %d is not a process of %s that can be let go", pid, u.name)
+	case u.machine.Parent(pid) == 0:
+		return fmt.Errorf("pid %d may be the main process of %s", pid, u.name)
+	}
+	s.table.Release(q)
+	s.mixed = true
+	s.tell(u, service.Released{PID: pid})
+	return nil
 }
 
 func (p *peer) sendStatus() error {

@@ -158,7 +158,7 @@ func (u *unit) offer() *control.Upgrade {
 func (s *Host) handOver() handover {
 	h := handover{Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs}
 	for _, p := range s.table.All() {
-		if p.Unit == settle.Stranger && p.Parent() == 0 {
+		if up := s.table.Process(p.Parent()); p.Unit == settle.Stranger && (up == nil || up.Unit != settle.Stranger) {
 			h.Strangers = append(h.Strangers, p.PID)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +47,8 @@ func start(o options) error {
 	case before != nil:
 		return takeOver(o, path, before)
 	case pipe != nil:
-		return supervise(o, path, func(r report) { sendReport(pipe, r) })
+		warning := leaveOuter()
+		return supervise(o, path, func(r report) { sendReport(pipe, r.warn(warning)) })
 	}
 	if err := noFolders(o.Clean); err != nil { // later it is no reason not to go on
 		return err
@@ -130,6 +132,15 @@ type report struct {
 	Ended bool `json:"ended,omitempty"`
 }
 
+// warn returns the report with one more warning.
+func (r report) warn(text string) report {
+	if r.Warning != "" && text != "" {
+		text = r.Warning + "; " + text
+	}
+	r.Warning = cmp.Or(text, r.Warning)
+	return r
+}
+
 // sayAlready is all that a start in the foreground reports: the rest is in the
 // log, and its output is the program's.
 func sayAlready(r report) {
@@ -165,7 +176,8 @@ func startBackground(again control.Command, then watch.Then) (text string, err e
 	}
 	cmd := exec.Command(self)
 	cmd.Args, cmd.Dir = again.Args, again.Dir
-	cmd.Env = append(again.Env, backgroundEnv+"="+valueOf(again.Env, procsEnv), procsEnv+"=1", thenEnv+"="+strconv.Itoa(int(then)))
+	cmd.Env = append(watch.Unmarked(again.Env), backgroundEnv+"="+valueOf(again.Env, procsEnv), procsEnv+"=1", thenEnv+"="+strconv.Itoa(int(then)),
+		socketEnv+"="+os.Getenv(socketEnv)) // of the service that this command was called below
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	signals := make(chan os.Signal, 1)

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 
 	"respawner/watch"
@@ -251,7 +254,7 @@ func (s *supervision) configure() (watch.Config, error) {
 			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
 		},
 		Program: watch.Program{
-			Path: s.path, Args: append([]string{s.path}, o.Args...), Env: os.Environ(), Files: files, Clean: o.Clean,
+			Path: s.path, Args: append([]string{s.path}, o.Args...), Env: s.environ(), Files: files, Clean: o.Clean,
 		},
 		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
 		ID: s.claim.ID(), State: s.claim, History: history,
@@ -259,6 +262,12 @@ func (s *supervision) configure() (watch.Config, error) {
 		Version: version, Binary: self, Exec: s.exec(self, socket),
 		Log: s.log.Logger, Reopen: s.log.reopen,
 	}, nil
+}
+
+// environ is the program's environment.
+func (s *supervision) environ() []string {
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, socketEnv+"=") })
+	return append(env, socketEnv+"="+filepath.Join(s.o.RuntimeDir, s.o.Name+".sock"))
 }
 
 // listen makes the control socket, unless the earlier binary had one.

@@ -28,6 +28,7 @@ const (
 	OpWait    = "wait"    // a second reply when the service is in the state For
 	OpEvents  = "events"  // a reply for each event from then on
 	OpReopen  = "reopen"  // log files are opened anew
+	OpRelease = "release" // the client itself is no process of the service any more
 	OpUpgrade = "upgrade" // an Upgrade; when Checked, a second reply when it has come about
 )
 
@@ -124,7 +125,7 @@ func ParseRequest(line []byte) (Request, error) {
 		return r, fmt.Errorf("%w: version %d, this supervisor speaks %d", ErrRequest, r.V, Version)
 	}
 	switch r.Op {
-	case OpStatus, OpStop, OpRestart, OpReload, OpReset, OpEvents, OpReopen, OpUpgrade:
+	case OpStatus, OpStop, OpRestart, OpReload, OpReset, OpEvents, OpReopen, OpRelease, OpUpgrade:
 	case OpSignal:
 		if r.Signal < 1 || r.Signal > lastSignal {
 			return r, fmt.Errorf("%w: signal %d, they are 1 to %d", ErrRequest, r.Signal, lastSignal)

@@ -51,6 +51,10 @@ type (
 		Next   *Forked
 	}
 
+	// Released tells that a process of the forest, with all below it, is none of the service any more: it
+	// supervises a service of its own.
+	Released struct{ PID int }
+
 	// Named tells that the pidfile names PID as the main process.
 	Named struct{ PID int }
 
@@ -81,6 +85,7 @@ const (
 	onForked
 	onExeced
 	onExited
+	onReleased
 	onNamed
 	onRestart
 	onReset
@@ -96,6 +101,7 @@ func (SpawnFailed) kind() kind { return onSpawnFailed }
 func (Forked) kind() kind      { return onForked }
 func (Execed) kind() kind      { return onExeced }
 func (Exited) kind() kind      { return onExited }
+func (Released) kind() kind    { return onReleased }
 func (Named) kind() kind       { return onNamed }
 func (Restart) kind() kind     { return onRestart }
 func (Reset) kind() kind       { return onReset }
@@ -132,6 +138,7 @@ const (
 	NoteForked     What = "forked"     // PID was born to Parent
 	NoteExeced     What = "execed"     // PID runs another program; Text: its file, if that is known
 	NoteExited     What = "exited"     // PID ended, by Exit
+	NoteReleased   What = "released"   // PID is a process of another service from now on
 	NoteMain       What = "main"       // PID is the main process now
 	NoteRunning    What = "running"    // up; PID is the main process
 	NoteCrashed    What = "crashed"    // Text: of what

@@ -97,6 +97,14 @@ func (f *forest) remove(p *proc, reaper int) {
 	}
 }
 
+// release takes out a process with all below it.
+func (f *forest) release(p *proc) {
+	for _, c := range inOrder(maps.Keys(p.children)) {
+		f.release(c)
+	}
+	f.remove(p, 0)
+}
+
 func (p *proc) setHeir(heir *proc) {
 	if p.heir != nil && p.heir.elder == p {
 		p.heir.elder = nil

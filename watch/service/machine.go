@@ -91,27 +91,27 @@ type cell func(m *Machine, now time.Time, ev Event)
 var table = [states][kinds]cell{
 	Stopped: {
 		onStart: begin, onStop: ignore, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: ignore, onExited: ignore, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
+		onExeced: ignore, onExited: ignore, onReleased: ignore, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
 	},
 	Starting: {
 		onStart: ignore, onStop: stop, onSpawned: spawned, onSpawnFailed: spawnFailed, onForked: ignore,
-		onExeced: ignore, onExited: exitedStarting, onNamed: namedStarting, onRestart: restart, onReset: reset, onResume: resume, onDue: dueStarting,
+		onExeced: ignore, onExited: exitedStarting, onReleased: ignore, onNamed: namedStarting, onRestart: restart, onReset: reset, onResume: resume, onDue: dueStarting,
 	},
 	Running: {
 		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: execedRunning, onExited: exitedRunning, onNamed: namedRunning, onRestart: restart, onReset: reset, onResume: resume, onDue: dueRunning,
+		onExeced: execedRunning, onExited: exitedRunning, onReleased: ignore, onNamed: namedRunning, onRestart: restart, onReset: reset, onResume: resume, onDue: dueRunning,
 	},
 	Stopping: {
 		onStart: startAgain, onStop: stopForGood, onSpawned: endRest, onSpawnFailed: endRest, onForked: endRest,
-		onExeced: ignore, onExited: endRest, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: dueEnding,
+		onExeced: ignore, onExited: endRest, onReleased: endRest, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: dueEnding,
 	},
 	Backoff: {
 		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: endRest,
-		onExeced: ignore, onExited: endRest, onNamed: ignore, onRestart: restart, onReset: resetBackoff, onResume: resume, onDue: dueEnding,
+		onExeced: ignore, onExited: endRest, onReleased: endRest, onNamed: ignore, onRestart: restart, onReset: resetBackoff, onResume: resume, onDue: dueEnding,
 	},
 	Failed: {
 		onStart: begin, onStop: ignore, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: ignore, onExited: ignore, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
+		onExeced: ignore, onExited: ignore, onReleased: ignore, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
 	},
 }
 

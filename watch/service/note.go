@@ -17,6 +17,8 @@ func (m *Machine) note(now time.Time, ev Event) (Event, bool) {
 		return m.noteExeced(now, ev)
 	case Exited:
 		return m.noteExited(now, ev)
+	case Released:
+		return ev, m.noteReleased(ev)
 	}
 	return ev, true
 }
@@ -88,6 +90,18 @@ func (m *Machine) noteExeced(now time.Time, ev Execed) (Event, bool) {
 	p.born = now
 	m.do(Note{What: NoteExeced, PID: ev.PID, Text: ev.Program.File})
 	return exec{ev, p, from}, true
+}
+
+// noteReleased takes a process out, with all below it. A root stays: on it the service may depend.
+func (m *Machine) noteReleased(ev Released) bool {
+	p := m.forest.procs[ev.PID]
+	if p == nil || p.isRoot() {
+		return false
+	}
+	m.do(Note{What: NoteReleased, PID: ev.PID})
+	m.log("%s: pid %d supervises a service of its own, and is let go", m.spec.Name, ev.PID)
+	m.forest.release(p)
+	return true
 }
 
 // death is Exited as the states see it: with the process that is no more, and

@@ -151,6 +151,8 @@ func (p *player) event(words []string) Event {
 		return Exited{PID: n(1), Exit: Exit{Known: true, Signal: n(2)}, Reaper: p.reaper(words)}
 	case "vanish":
 		return Exited{PID: n(1)}
+	case "release":
+		return Released{n(1)}
 	case "named":
 		return Named{n(1)}
 	}

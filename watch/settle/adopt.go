@@ -45,6 +45,14 @@ func (t *Table) Orphan(pid int, by time.Duration) {
 	t.ask(Question{Ask: Open, P: &Process{PID: pid, FD: -1, by: by, reason: bySet}})
 }
 
+// Release takes a process from its service, with all that it has forked and will fork.
+func (t *Table) Release(p *Process) {
+	p.Unit, p.parked = Stranger, false
+	for _, c := range p.children {
+		t.Release(c)
+	}
+}
+
 // Strange says that we had a child before we were a supervisor: it is of no service.
 func (t *Table) Strange(pid int) {
 	t.ask(Question{Ask: Open, P: &Process{PID: pid, FD: -1, Unit: Stranger, reason: byLook}})

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"respawner/watch/control"
+)
+
+// A service may be started from a process of another one: a shell below a supervised sshd, a job of cron. Its supervisor
+// would be a process of that service, and be ended with it.
+
+// socketEnv names the control socket of a service to its processes.
+const socketEnv = "RESPAWNER_SOCKET"
+
+// releasePatience is how long the other service's supervisor may take to answer.
+const releasePatience = 2 * time.Second
+
+// leaveOuter has the service that we were started below let us go. It returns what the user should know if it does not.
+func leaveOuter() (warning string) {
+	outer := os.Getenv(socketEnv)
+	if err := os.Unsetenv(socketEnv); err != nil {
+		return err.Error()
+	}
+	err := release(outer)
+	pid, name := supervisorAbove(), strings.TrimSuffix(filepath.Base(outer), ".sock")
+	switch {
+	case err == nil, pid == 0: // or the variable was left by a service that has ended
+		return ""
+	case outer == "":
+		return fmt.Sprintf("started below another supervisor (pid %d), it ends with that one's service: start it elsewhere if it is to stay", pid)
+	}
+	return fmt.Sprintf("started below the service %s (%v), it ends with that: start it elsewhere if it is to stay", name, err)
+}
+
+// release asks the supervisor at a socket to let us go.
+func release(socket string) error {
+	if !filepath.IsAbs(socket) {
+		return fmt.Errorf("$%s names no socket", socketEnv)
+	}
+	dir, err := control.OpenDir(filepath.Dir(socket))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), releasePatience)
+	defer cancel()
+	_, presence, err := dir.Ask(ctx, strings.TrimSuffix(filepath.Base(socket), ".sock"), control.Request{Op: control.OpRelease})
+	if err == nil && presence != control.Held {
+		err = fmt.Errorf("no supervisor at %s", socket)
+	}
+	return err
+}
+
+// supervisorAbove returns the pid of the nearest supervisor above the command that started us, 0 for none that can be seen.
+func supervisorAbove() int {
+	pid := parentOf(os.Getppid())
+	for pid > 0 && commOf(pid) != "respawner" {
+		pid = parentOf(pid)
+	}
+	return pid
+}
+
+func commOf(pid int) string {
+	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // it may be hidden: then it can't be told
+	return strings.TrimSpace(string(comm))
+}
+
+// parentOf returns the parent of a process by /proc/PID/stat, 0 where that can't be told.
+func parentOf(pid int) int {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+	_, rest, _ = strings.Cut(rest, " ") // the state
+	parent, _, _ := strings.Cut(rest, " ")
+	ppid, _ := strconv.Atoi(parent)
+	return ppid
+}
