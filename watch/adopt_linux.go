@@ -83,7 +83,7 @@ func (s *Host) tellWish(u *unit) {
 	then, state := u.config.Resume.Then, u.machine.State()
 	switch {
 	case then == ThenStop:
-		s.tell(u, service.Stop{})
+		s.tell(u, service.Stop{Signal: u.config.Resume.Signal})
 	case then != ThenRun:
 	case state == service.Stopping:
 		s.tell(u, service.Start{})

@@ -93,6 +93,9 @@ type Resume struct {
 	// Then is what becomes of the service.
 	Then Then
 
+	// Signal is what ThenStop sends in the place of TERM, unless it is 0.
+	Signal int
+
 	// Upgraded says that it was not killed: State is what Config.Exec was
 	// given, by an earlier binary in this process.
 	Upgraded bool

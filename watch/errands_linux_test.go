@@ -104,7 +104,7 @@ func TestRunOnHungDisks(t *testing.T) {
 	t.Logf("the slowest of 200 answers took %v", slowest)
 	stopped := make(chan error, 1)
 	go func() { // until the process has ended, which both services are in
-		_, _, err := s.dir.Stop(ctx, "y")
+		_, _, err := s.dir.Stop(ctx, "y", control.Request{})
 		stopped <- err
 	}()
 	awaitOf(s, "y", func(st *control.Status) bool { return st.State == "stopped" })

@@ -196,7 +196,7 @@ func (s *supervised) stop() outcome {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
-	if _, _, err := s.dir.Stop(ctx, "x"); err != nil {
+	if _, _, err := s.dir.Stop(ctx, "x", control.Request{}); err != nil {
 		s.t.Errorf("stop: %v", err)
 		killAll(s.cmd.Process.Pid)
 	}

@@ -41,7 +41,7 @@ func (p *peer) answer(line []byte) error {
 	v := p.server
 	switch req.Op {
 	case control.OpStop:
-		return p.await(waitEnded, service.Stop{})
+		return p.await(waitEnded, service.Stop{Timeout: req.Patience(), Signal: req.Signal})
 	case control.OpRestart:
 		return p.await(waitAnew, service.Restart{})
 	case control.OpWait:

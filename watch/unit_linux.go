@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,7 +45,7 @@ func (s *Host) do(u *unit, e service.Effect) {
 		u.claimed, u.note = 0, ""
 	case service.Kill:
 		if p := s.table.Known(u.id, e.PID); p != nil {
-			s.kills = append(s.kills, kill{p, e.Hard})
+			s.kills = append(s.kills, kill{p, signalOf(e)})
 		}
 	case service.Arm:
 		s.check(s.timers.Set(deadline{unit: u, timer: e.Timer}, e.At))
@@ -79,8 +80,16 @@ func (u *unit) say(l service.Log) {
 
 // kill is a signal that is to be sent to a process.
 type kill struct {
-	p    *settle.Process
-	hard bool
+	p   *settle.Process
+	sig unix.Signal
+}
+
+// signalOf returns the signal that a Kill asks for.
+func signalOf(e service.Kill) unix.Signal {
+	if e.Hard {
+		return unix.SIGKILL
+	}
+	return cmp.Or(unix.Signal(e.Signal), unix.SIGTERM)
 }
 
 // sendKills sends the signals that wait: never by a bare pid.
@@ -100,14 +109,10 @@ func (s *Host) sendKills() {
 	}
 }
 
-// sendKill sends TERM, with CONT after it for a process that is stopped, or KILL.
+// sendKill sends a signal, with CONT after it for a process that is stopped, unless it is KILL.
 func (s *Host) sendKill(k kill) {
-	first := unix.SIGTERM
-	if k.hard {
-		first = unix.SIGKILL
-	}
-	err := s.sendSignal(k.p.FD, first)
-	if err == nil && !k.hard {
+	err := s.sendSignal(k.p.FD, k.sig)
+	if err == nil && k.sig != unix.SIGKILL {
 		err = s.sendSignal(k.p.FD, unix.SIGCONT)
 	}
 	if k.p.Refused = err; err != nil {

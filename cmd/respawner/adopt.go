@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -12,15 +13,10 @@ import (
 // adopt gives services whose supervisor has died a new one, which goes on as
 // that one would have.
 func adopt(o options) error {
-	return o.each(supervised, func(_ context.Context, dir *control.Dir, name string) result {
-		return adoptOne(dir, name)
-	}, func(_ string, out result) string { return out.text })
+	return o.each(supervised, ifKnown(adoptOne), func(_ string, out result) string { return out.text })
 }
 
-func adoptOne(dir *control.Dir, name string) result {
-	if dir == nil {
-		return result{err: errNotRunning}
-	}
+func adoptOne(_ context.Context, dir *control.Dir, name string) result {
 	presence, pid, err := dir.Presence(name)
 	out := result{presence: presence, err: err}
 	switch {
@@ -36,14 +32,15 @@ func adoptOne(dir *control.Dir, name string) result {
 }
 
 func adoptStale(dir *control.Dir, name string) (string, error) {
-	if err := dir.Trust(); err != nil {
+	def, err := dir.Definition(name)
+	if errors.Is(err, control.ErrUntrusted) {
 		return "", err
 	}
-	cmd, err := dir.Command(name)
 	if err != nil {
 		return "", fmt.Errorf("%w; start it as before, which takes over what is left", err)
 	}
-	return startBackground(cmd, watch.ThenGoOn)
+	rep, err := startBackground(defined(name, def), watch.ThenGoOn)
+	return rep.Text, err
 }
 
 // finish ends what the dead supervisor of a service has left, by giving it a
@@ -52,10 +49,15 @@ func (o options) finish(dir *control.Dir, name string) (string, error) {
 	if err := dir.Trust(); err != nil {
 		return "", err
 	}
-	cmd, err := dir.Command(name)
+	def, err := dir.Definition(name)
 	if err != nil { // how it was started does not matter for its end
-		cmd = thisCommand()
-		cmd.Args = []string{os.Args[0], "start", "--runtime-dir", o.RuntimeDir, "--name", name, name}
+		def = control.Definition{Program: "/" + name, Options: []string{assign(flagRuntimeDir, o.RuntimeDir)}, Dir: "/", Env: os.Environ()}
 	}
-	return startBackground(cmd, watch.ThenStop)
+	if t := o.Halt.Patience(); t != nil {
+		def.Options = append(def.Options, assign(flagStopTimeout, t.String()))
+	}
+	again := defined(name, def)
+	again.halt = o.Halt.Signal
+	rep, err := startBackground(again, watch.ThenStop)
+	return rep.Text, err
 }

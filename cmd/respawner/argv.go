@@ -45,21 +45,17 @@ func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
 			common = append(common, o.word(f))
 		} else if f := flagCalled(o.spelling, command.Flags); f != nil {
 			own = append(own, o.word(f))
-		} else if command.Name != "" && !mayBeGiven(app, command.Name, o.spelling) {
+		} else if command.Name != "" {
 			return nil, usagef("option %s does not belong to %s, but to %s", o.spelling, command.Name, takers(app, o.spelling))
 		}
 	}
 	if command.Name == "" {
 		return common, nil
 	}
+	if command.Name != "start" && len(args) > 1 {
+		return nil, usagef("%s takes no arguments after --: respawner start --replace PROGRAM -- %s runs a program with others", command.Name, shellWords(args[1:]))
+	}
 	return slices.Concat(common, []string{command.Name}, own, []string{"--"}, p.operands[1:], args), nil
-}
-
-// mayBeGiven reports whether an option that means nothing to a command is taken
-// all the same: as with the seed, scripts give stop and status what they give
-// start.
-func mayBeGiven(app *cli.App, command, spelling string) bool {
-	return (command == "stop" || command == "status") && flagCalled(spelling, app.Command("start").Flags) != nil
 }
 
 // takers names the commands that take an option.

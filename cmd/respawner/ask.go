@@ -2,16 +2,40 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"respawner/watch/control"
 )
 
-// restart ends services and starts them anew.
+// restart ends services and starts them anew. One that has ended is started as before, if it was named
+// itself: a pattern means those that have a supervisor.
 func restart(o options) error {
-	return o.ask(control.Request{Op: control.OpRestart}, func(s *control.Status) string {
-		return fmt.Sprintf("%s is running, main pid %d", s.Name, s.MainPID)
-	})
+	return o.each(supervised, ifKnown(restartOne), func(_ string, out result) string { return out.text })
+}
+
+func restartOne(ctx context.Context, dir *control.Dir, name string) result {
+	out := askOne(ctx, dir, name, control.Request{Op: control.OpRestart})
+	switch {
+	case out.err == nil:
+		out.text = fmt.Sprintf("%s is running, main pid %d", name, out.status.MainPID)
+	case errors.Is(out.err, errNotRunning) && out.presence == control.Absent:
+		out = startAsBefore(dir, name)
+	}
+	return out
+}
+
+// startAsBefore starts a service that has ended.
+func startAsBefore(dir *control.Dir, name string) result {
+	def, err := dir.Definition(name)
+	if err != nil {
+		return result{err: fmt.Errorf("%w; start it by respawner start --name %s PROGRAM", err, name)}
+	}
+	text, err := startDefined(name, def)
+	if err != nil {
+		return result{err: err}
+	}
+	return result{status: lookAt(dir, name).status, text: text}
 }
 
 // reload tells services to read their configuration anew.
@@ -49,17 +73,19 @@ func reset(o options) error {
 // ask asks for an operation on all services that were named, and says what
 // came of it.
 func (o options) ask(r control.Request, said func(*control.Status) string) error {
-	return o.each(supervised, func(ctx context.Context, dir *control.Dir, name string) result {
-		out := result{err: errNotRunning}
-		if dir != nil && r.Op == control.OpRestart {
-			defer (&progress{}).watch(ctx, dir, name)()
-		}
-		if dir != nil {
-			out.status, out.presence, out.err = dir.Ask(ctx, name, r)
-		}
-		if out.err == nil && out.presence != control.Held {
-			out.err = errNotRunning
-		}
-		return out
-	}, func(_ string, out result) string { return said(out.status) })
+	return o.each(supervised, ifKnown(func(ctx context.Context, dir *control.Dir, name string) result {
+		return askOne(ctx, dir, name, r)
+	}), func(_ string, out result) string { return said(out.status) })
+}
+
+// askOne asks for an operation on one service. Without a supervisor the error is errNotRunning.
+func askOne(ctx context.Context, dir *control.Dir, name string, r control.Request) (out result) {
+	if r.Op == control.OpRestart {
+		defer (&progress{}).watch(ctx, dir, name)()
+	}
+	out.status, out.presence, out.err = dir.Ask(ctx, name, r)
+	if out.err == nil && out.presence != control.Held {
+		out.err = errNotRunning
+	}
+	return out
 }

@@ -24,8 +24,9 @@ const (
 func commands() []command {
 	return []command{
 		{"start", groupRun, "start PROGRAM and watch it; return when it is up", startText, startFlags(), startReaders(), start},
-		{"stop", groupRun, "end services, all their processes and their supervisors", stopText, nil, names(), stop},
+		{"stop", groupRun, "end services, all their processes and their supervisors", stopText, stopFlags(), append(names(), (*options).readHalt), stop},
 		{"restart", groupAct, "end services and start them anew; return when they are up again", restartText, askFlags(), names(), restart},
+		{"forget", groupRun, "leave nothing of services that have ended", forgetText, askFlags(), names(), forget},
 		{"adopt", groupRun, "go on with services whose supervisors have died", adoptText, nil, names(), adopt},
 		{"upgrade", groupAct, "have supervisors go on as the respawner installed now", upgradeText, nil, names(), upgrade},
 		{"reopen", groupAct, "have log files opened anew, after they were moved", reopenText, askFlags(), names(), reopen},

@@ -59,6 +59,19 @@ func (o options) services(known lister) (*control.Dir, []string, error) {
 	return dir, names, err
 }
 
+// ifKnown returns do for services that are known here; the others are errors.
+func ifKnown(do asker) asker {
+	return func(ctx context.Context, dir *control.Dir, name string) result {
+		if err := known(dir, name); err != nil {
+			return result{err: err}
+		}
+		return do(ctx, dir, name)
+	}
+}
+
+// asker does something with one service. The directory may be nil.
+type asker func(ctx context.Context, dir *control.Dir, name string) result
+
 // interruptible is a context that INT and TERM end.
 func interruptible() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -66,7 +79,7 @@ func interruptible() (context.Context, context.CancelFunc) {
 
 // each does something with all services that were named, and tells of each in
 // the order of the names: what is to be said of it, or what failed.
-func (o options) each(known lister, do func(context.Context, *control.Dir, string) result, said func(string, result) string) error {
+func (o options) each(known lister, do asker, said func(string, result) string) error {
 	ctx, cancel := interruptible()
 	defer cancel()
 	dir, names, err := o.services(known)
@@ -121,7 +134,7 @@ func explain(name string, out result) error {
 	case errors.Is(out.err, errNotRunning) && out.presence == control.Stale:
 		return fmt.Errorf("%s: its supervisor has died: respawner adopt %s gives it a new one", name, name)
 	case errors.Is(out.err, errNotRunning):
-		return fmt.Errorf("%s is not running: start it by respawner start --name %s PROGRAM", name, name)
+		return fmt.Errorf("%s is not running: respawner start %s starts it as before", name, name)
 	}
 	return advise(out.err)
 }

@@ -30,6 +30,8 @@ const (
 	flagLines       = "lines"
 	flagSince       = "since"
 	flagClean       = "clean"
+	flagReplace     = "replace"
+	flagSignal      = "signal"
 )
 
 // The functions below list the options: what they are called, whether they
@@ -51,6 +53,7 @@ func commonFlags() []cli.Flag {
 func startFlags() []cli.Flag {
 	return []cli.Flag{
 		switchFlag("D", flagForeground, "stay in the foreground (the default is to go to the background)"),
+		switchFlag("", flagReplace, "end the service of that name first, if there is one"),
 		valueFlag("n", flagLimit, "0", "give up after `NUM` restarts; 0 never does"),
 		valueFlag("t", flagDelay, "5", "wait `SEC` before a restart; 0, fractions and 1m30s are accepted"),
 		pidfileFlag(),
@@ -90,6 +93,13 @@ func askFlags() []cli.Flag { return []cli.Flag{jsonFlag()} }
 
 func signalFlags() []cli.Flag {
 	return append(askFlags(), switchFlag("", flagAll, "to all processes of the service, not to the main one alone"))
+}
+
+func stopFlags() []cli.Flag {
+	return []cli.Flag{
+		valueFlag("t", flagStopTimeout, "", "KILL what is left after `SEC`, this once (default: as it was started)"),
+		valueFlag("", flagSignal, "", "send `SIG` in the place of TERM, this once"),
+	}
 }
 
 func waitFlags() []cli.Flag {

@@ -51,26 +51,44 @@ COMMON OPTIONS:
 const startText = `respawner [options] start PROGRAM [-- ARGS...]
 
 Prints the main pid when PROGRAM is up, or why it could not be started.
-PROGRAM that already runs is left alone.
+PROGRAM that already runs is left alone; if it runs with another command or
+other options, start says with which, and fails. --replace ends it first.
 
-Exit code: 0 it runs; 127 PROGRAM is not found, 126 it cannot be executed,
+One word alone, respawner start NAME, starts a service that was started before
+as it was then: its command, options, folder and environment. With options,
+with -- or with a path it is always a PROGRAM.
+
+Exit code: 0 it runs as asked; 127 PROGRAM is not found, 126 it cannot be executed,
 2 wrong usage, 1 any other failure.`
 
 const stopText = `respawner [options] stop NAME...
 
 Ends services and all they ever forked, all at once, and waits until nothing
 is left. NAME may also be the path that the program was started by. On a
-terminal it shows what it waits for.
+terminal it shows what it waits for. What is being stopped already gets the
+time or the signal that is asked for anew. A service that has ended is
+remembered: start NAME or restart NAME starts it as before, forget NAME leaves
+nothing of it.
 
 Exit code: 0 none of them runs any more, or did; 2 wrong usage,
-1 any other failure.`
+1 any other failure; no service of that name was ever started here.`
+
+const forgetText = `respawner [options] forget [--json] NAME...
+
+Removes all that is kept of services that have ended: how to start them, their
+last words, their history, and what they have written, unless start --output
+has said where to. One that has a supervisor is to be stopped first.
+
+Exit code: 0 they are forgotten; 2 wrong usage, 1 any other failure.`
 
 const restartText = `respawner [options] restart [--json] NAME...
 
-Ends services and starts them anew, with the arguments they were started with.
-Prints the new main pid when a service is up again, or why it is not.
+Ends services and starts them anew, as they were started before: command,
+options, folder and environment. One that has ended is started; a pattern means
+those that have a supervisor. Prints the new main pid when a service is up
+again, or why it is not.
 
-Exit code: 0 all are up again; 1 one is not, or had not been started;
+Exit code: 0 all are up again; 1 one is not, or was never started here;
 2 wrong usage.`
 
 const reloadText = `respawner [options] reload [--json] NAME...
@@ -106,11 +124,12 @@ lock is left; 4 nobody can tell, or it runs, but its supervisor has died;
 
 const waitText = `respawner [options] wait [--for STATE] [--timeout SEC] [--json] NAME...
 
-Waits until all services run, or until all have stopped. To run, one that
-nobody has started yet is waited for as well; it counts as stopped.
+Waits until all services run, or until all have stopped. To run, one that has
+not been started yet is waited for as well; wait says that it does.
 
 Exit code: 0 it has come about; 124 SEC have passed; 1 it can't come about any
-more, since a service has failed or ended; 2 wrong usage.`
+more: a service has failed or ended, its supervisor has died, or it was to stop
+and was never started here; 2 wrong usage.`
 
 const eventsText = `respawner [options] events [-f] [--json] [NAME...]
 

@@ -34,8 +34,17 @@ func (o *options) readProgram(c *cli.Context) error {
 	case len(words) > 1:
 		return usagef("one program at a time, but got %q too: the program's own arguments go after --", words[1])
 	}
-	o.Program = words[0]
+	o.Program, o.Replace = words[0], c.Bool(flagReplace)
+	o.Bare = o.Args == nil && !strings.Contains(o.Program, "/") && !c.IsSet(flagName) && !saysHow(c)
 	return o.setNames(c, words)
+}
+
+// saysHow reports whether a start was given an option that says how the program is to be run.
+func saysHow(c *cli.Context) bool {
+	return slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool {
+		name := f.Names()[0]
+		return c.IsSet(name) && !slices.Contains(f.Names(), flagForeground)
+	})
 }
 
 // readNames takes the names of services, at least one.

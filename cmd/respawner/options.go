@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"respawner/watch"
+	"respawner/watch/control"
 )
 
 // Bounds of what a user may ask for.
@@ -74,7 +75,11 @@ type options struct {
 
 	Program string // as the user wrote it
 	Args    []string
+	Bare    bool // nothing but one word was said: it may be a service that was started before
+	Replace bool // one that is there is ended first
 	JSON    bool
+
+	Halt control.Request // how services are stopped, this once
 
 	Signal  syscall.Signal // to be sent, to All or to the main process
 	All     bool

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"respawner/watch/control"
 )
 
 // parse gives what a command would have been called with.
@@ -44,6 +46,7 @@ func defaults() options {
 func TestOptions(t *testing.T) {
 	t.Setenv("RESPAWNER_RUNTIME_DIR", "/d")
 	t.Chdir("/")
+	bare := map[string]bool{"start x": true, "start x -D": true, "start x --runtime-dir r": true}
 	tests := []struct {
 		in   string
 		want func(*options)
@@ -53,6 +56,7 @@ func TestOptions(t *testing.T) {
 		{"start x --", func(o *options) { o.Args = []string{} }},
 		{"start x -- -D --", func(o *options) { o.Args = []string{"-D", "--"} }},
 		{"start x -D", func(o *options) { o.Foreground = true; o.Log = logStderr }},
+		{"start x --replace", func(o *options) { o.Replace = true }},
 		{"start x -n 3", func(o *options) { o.RespawnLimit = 3 }},
 		{"start x -n1 --respawn-limit=4", func(o *options) { o.RespawnLimit = 4 }},
 		{"start x -n 1000000000", func(o *options) { o.RespawnLimit = 1e9 }},
@@ -80,6 +84,7 @@ func TestOptions(t *testing.T) {
 	}
 	for _, tt := range tests {
 		want := defaults()
+		want.Bare = bare[tt.in]
 		tt.want(&want)
 		got, err := parse(words(tt.in)...)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -97,11 +102,11 @@ func TestClientOptions(t *testing.T) {
 		want      options
 	}{
 		{"stop ./test/mock/forever.sh", "forever.sh", options{}},
-		{"status a ./b c/ --json -- ignored", "a b c", options{JSON: true, Args: []string{"ignored"}}},
+		{"status a ./b c/ --json --", "a b c", options{JSON: true, Args: []string{}}},
 		{"-p status x", "x", options{Pidfile: filepath.Join(pidDir(), "x.pid")}},
 		{"stop --name y", "y", options{}},
-		{"-D -n 3 stop x -e 0,1", "x", options{}},
-		{"status x -t 3 --follow-forks", "x", options{}},
+		{"-t 60 stop x --signal int", "x", options{Halt: control.Request{Timeout: control.Seconds(time.Minute), Signal: 2}}},
+		{"stop x --stop-timeout 0", "x", options{Halt: control.Request{Timeout: control.Seconds(0)}}},
 		{"stop --name y x", "y", options{}},
 		{"restart web* [ab]? --json", "web* [ab]?", options{JSON: true}},
 		{"signal usr1 x y", "x y", options{Signal: syscall.SIGUSR1}},
@@ -161,8 +166,13 @@ func TestOptionsErrors(t *testing.T) {
 		{"stop", "no program"},
 		{"start -- x", "no program"},
 		{"start x y", `got "y" too: the program's own arguments go after --`},
-		{"start x --json", "option --json does not belong to start, but to restart, reopen, reload, signal, reset, status, list, wait, events, history"},
+		{"start x --json", "option --json does not belong to start, but to restart, forget, reopen, reload, signal, reset, status, list, wait, events, history"},
 		{"-D restart x", "option -D does not belong to restart, but to start"},
+		{"stop x -n 3", "option -n does not belong to stop, but to start"},
+		{"status x --follow-forks", "option --follow-forks does not belong to status, but to start"},
+		{"restart x -- a 'b", `restart takes no arguments after --: respawner start --replace PROGRAM -- a ''\''b' runs`},
+		{"stop x -t soon", `bad --stop-timeout "soon"`},
+		{"stop x --signal no", `no such signal: "no"`},
 		{"wait x -n 3", "option -n does not belong to wait, but to start, logs, history"},
 		{"history x -n many", `bad --lives "many"`},
 		{"signal USR1", "write respawner signal SIG NAME"},

@@ -12,8 +12,9 @@ import (
 // terminal.
 const lineWidth = 100
 
-// The states in which a service does its work: supervised, and without.
+// States of a service: with its supervisor, and without one.
 const (
+	stateStopped  = "stopped"
 	stateRunning  = "running"
 	stateOrphaned = "orphaned"
 )
@@ -68,6 +69,9 @@ type fact struct {
 }
 
 func facts(s control.Status, now time.Time) []fact {
+	if s.State == stateStopped && s.Since.IsZero() && s.Message != "" {
+		return []fact{{"message", s.Message, bold}} // nothing is known but that
+	}
 	all := []fact{
 		{"state", describeState(s, now), stateStyle(s.State)},
 		{"message", s.Message, bold},

@@ -73,6 +73,24 @@ func rotatedName(path string, now time.Time) (string, error) {
 	return name, nil
 }
 
+// removeLog removes a log file and those that were rotated of it.
+func removeLog(path string) error {
+	all, err := rotatedFiles(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	files := []string{path}
+	for _, r := range all {
+		files = append(files, r.path, r.path+packedSuffix, r.path+packingSuffix)
+	}
+	for _, file := range files {
+		if gone := os.Remove(file); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
+}
+
 // prune removes all rotated files but the newest. It returns those of them that
 // are still to be compressed.
 func prune(path string, keep int) (plain []string, err error) {

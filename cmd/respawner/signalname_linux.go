@@ -29,3 +29,11 @@ func signalName(signal int) string {
 	name := unix.SignalName(unix.Signal(signal))
 	return strings.TrimSuffix(fmt.Sprintf("%d (%s)", signal, name), " ()")
 }
+
+// signalWord returns a signal as the command line has it: HUP, or the number of one without a name.
+func signalWord(sig syscall.Signal) string {
+	if name := unix.SignalName(unix.Signal(sig)); name != "" {
+		return strings.TrimPrefix(name, "SIG")
+	}
+	return strconv.Itoa(int(sig))
+}

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -31,8 +30,11 @@ func start(o options) error {
 		return err
 	}
 	pipe := reportPipe(&o)
-	if before == nil && pipe == nil { // those who waited for the others would not be told: they find out in watch.Run
+	if before == nil && pipe == nil { // the others can't tell the user: they find out in watch.Run
 		if err := watch.Probe(); err != nil {
+			return err
+		}
+		if again, err := o.asBefore(); again || err != nil {
 			return err
 		}
 	}
@@ -50,7 +52,7 @@ func start(o options) error {
 		warning := leaveOuter()
 		return supervise(o, path, func(r report) { sendReport(pipe, r.warn(warning)) })
 	}
-	if err := noFolders(o.Clean); err != nil { // later it is no reason not to go on
+	if err := o.makeWay(); err != nil {
 		return err
 	}
 	if o.Foreground {
@@ -59,14 +61,81 @@ func start(o options) error {
 	return startAway(o)
 }
 
+// asBefore starts a service as it was started before, where the user named one and said nothing else
+// of it; again reports that.
+func (o options) asBefore() (again bool, err error) {
+	if !o.Bare {
+		return false, nil
+	}
+	dir, err := openRuntimeDir(o.RuntimeDir)
+	if dir == nil || err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	def, err := dir.Definition(o.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("%w; respawner start %s -- starts the program without arguments", err, o.Name)
+	case o.Foreground:
+		return true, stay(defined(o.Name, def))
+	}
+	text, err := startDefined(o.Name, def)
+	if err == nil {
+		_, err = fmt.Println(printable(text))
+	}
+	return true, err
+}
+
+// startDefined starts a service as it was started before, in the background.
+func startDefined(name string, def control.Definition) (text string, err error) {
+	rep, err := startBackground(defined(name, def), watch.ThenRun)
+	if err != nil || !rep.Started {
+		return rep.Text, err
+	}
+	return fmt.Sprintf("%s, started as before: %s", rep.Text, cut(shellWords(append([]string{def.Program}, def.Args...)), lineWidth)), nil
+}
+
+// stay runs a start command in the place of this process, in the foreground.
+func stay(again invocation) error {
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Chdir(again.dir)
+	}
+	if err == nil {
+		words := append([]string{os.Args[0], "--" + flagForeground}, again.args...)
+		err = &os.PathError{Op: "exec", Path: self, Err: syscall.Exec(self, words, again.env)}
+	}
+	return fmt.Errorf("start as before: %w", err)
+}
+
+// makeWay refuses what could never be removed before a start, and with --replace ends the service that
+// is there.
+func (o options) makeWay() error {
+	if err := noFolders(o.Clean); err != nil || !o.Replace { // later it is no reason not to go on
+		return err
+	}
+	dir, err := openRuntimeDir(o.RuntimeDir)
+	if dir == nil || err != nil {
+		return err
+	}
+	defer dir.Close()
+	ctx, cancel := interruptible()
+	defer cancel()
+	defer (&progress{}).watch(ctx, dir, o.Name)()
+	out := o.stopOne(ctx, dir, o.Name)
+	return out.err
+}
+
 // startAway starts a service in the background, and says what came of it.
 func startAway(o options) error {
 	if o.Log == logSyslog && !syslogAvailable() {
 		fmt.Fprintln(os.Stderr, "respawner: no syslog here, so messages are lost: --log FILE keeps them")
 	}
-	text, err := startBackground(thisCommand(), watch.ThenRun)
+	rep, err := startBackground(thisCommand(), watch.ThenRun)
 	if err == nil {
-		_, err = fmt.Println(printable(text))
+		_, err = fmt.Println(printable(rep.Text))
 	}
 	return err
 }
@@ -79,12 +148,6 @@ func noFolders(paths []string) error {
 		}
 	}
 	return nil
-}
-
-// thisCommand is how this process was called.
-func thisCommand() control.Command {
-	dir, _ := os.Getwd() // a folder that was removed: then there is none to go back to
-	return control.Command{Args: os.Args, Env: os.Environ(), Dir: dir}
 }
 
 // lookUp finds a program as a shell would; the path is absolute, because some
@@ -125,6 +188,9 @@ type report struct {
 	// Warning is what the user should know besides.
 	Warning string `json:"warning,omitempty"`
 
+	// Started tells that the program was started anew.
+	Started bool `json:"started,omitempty"`
+
 	// Already tells that the service ran before, and nothing was started.
 	Already bool `json:"already,omitempty"`
 
@@ -151,7 +217,7 @@ func sayAlready(r report) {
 
 // backgroundEnv tells the supervisor in the background that descriptor 3 is
 // the pipe for its report. Its value is the caller's procsEnv; thenEnv's is
-// what becomes of a service whose supervisor has died.
+// what becomes of a service whose supervisor has died, and by which signal it is ended.
 const (
 	backgroundEnv = "RESPAWNER_BACKGROUND"
 	thenEnv       = "RESPAWNER_THEN"
@@ -164,19 +230,19 @@ const procsEnv = "GOMAXPROCS"
 
 // startBackground runs a start command, this very one or an earlier one, in a
 // session of its own and without a terminal, and waits for its report.
-func startBackground(again control.Command, then watch.Then) (text string, err error) {
+func startBackground(again invocation, then watch.Then) (rep report, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return "", fmt.Errorf("go to the background: %w", err)
+		return rep, fmt.Errorf("go to the background: %w", err)
 	}
 	defer r.Close()
 	self, err := os.Executable()
 	if err != nil {
-		return "", fmt.Errorf("go to the background: %w", err)
+		return rep, fmt.Errorf("go to the background: %w", err)
 	}
 	cmd := exec.Command(self)
-	cmd.Args, cmd.Dir = again.Args, again.Dir
-	cmd.Env = append(watch.Unmarked(again.Env), backgroundEnv+"="+valueOf(again.Env, procsEnv), procsEnv+"=1", thenEnv+"="+strconv.Itoa(int(then)),
+	cmd.Args, cmd.Dir = append([]string{os.Args[0]}, again.args...), again.dir
+	cmd.Env = append(watch.Unmarked(again.env), backgroundEnv+"="+valueOf(again.env, procsEnv), procsEnv+"=1", thenEnv+"="+fmt.Sprint(int(then), again.halt),
 		socketEnv+"="+os.Getenv(socketEnv)) // of the service that this command was called below
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -184,7 +250,7 @@ func startBackground(again control.Command, then watch.Then) (text string, err e
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	err = errors.Join(cmd.Start(), w.Close())
 	if err != nil {
-		return "", fmt.Errorf("go to the background: %w", err)
+		return rep, fmt.Errorf("go to the background: %w", err)
 	}
 	go passOn(signals, cmd.Process)
 	return outcome(r, cmd.Wait)
@@ -197,12 +263,11 @@ func passOn(signals <-chan os.Signal, supervisor *os.Process) {
 	}
 }
 
-// outcome reads the supervisor's report and returns what it has to say: after the end
-// of one that ends, so that nothing of it is left when the command returns.
-func outcome(pipe io.Reader, end func() error) (text string, err error) {
-	var rep report
+// outcome returns the supervisor's report: after the end of one that ends, so that nothing of it is
+// left when the command returns.
+func outcome(pipe io.Reader, end func() error) (rep report, err error) {
 	if err := json.NewDecoder(pipe).Decode(&rep); err != nil {
-		return "", errors.New("the supervisor died before it could report; try -D to see what happens")
+		return rep, errors.New("the supervisor died before it could report; try -D to see what happens")
 	}
 	if rep.Ended {
 		_ = end() // with the status that was reported
@@ -211,9 +276,9 @@ func outcome(pipe io.Reader, end func() error) (text string, err error) {
 		fmt.Fprintf(os.Stderr, "respawner: warning: %s\n", printable(rep.Warning))
 	}
 	if rep.Status != 0 {
-		return "", exitError{rep.Status, rep.Text, rep.Output}
+		return rep, exitError{rep.Status, rep.Text, rep.Output}
 	}
-	return rep.Text, nil
+	return rep, nil
 }
 
 // valueOf is the value of a variable in an environment, "" if it is not there.
@@ -233,7 +298,8 @@ func reportPipe(o *options) *os.File {
 	if !background {
 		return nil
 	}
-	then, _ := strconv.Atoi(os.Getenv(thenEnv)) // else the variables were set by somebody else
+	var then, halt int
+	_, _ = fmt.Sscan(os.Getenv(thenEnv), &then, &halt) // else another program has set the variables
 	err := errors.Join(os.Unsetenv(backgroundEnv), os.Unsetenv(procsEnv), os.Unsetenv(thenEnv))
 	if procs != "" {
 		err = errors.Join(err, os.Setenv(procsEnv, procs))
@@ -246,7 +312,7 @@ func reportPipe(o *options) *os.File {
 		return nil // somebody else has set the variable; an os.File would close 3, whatever that is by then
 	}
 	syscall.CloseOnExec(3)
-	o.Then, o.Foreground = watch.Then(then), false
+	o.Then, o.Halt.Signal, o.Foreground = watch.Then(then), halt, false
 	return os.NewFile(3, "report")
 }
 

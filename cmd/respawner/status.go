@@ -31,6 +31,9 @@ func status(o options) error {
 		if out.err != nil {
 			complain(explain(names[i], out))
 		}
+		if err := known(dir, names[i]); err != nil && out.err == nil {
+			out.status.Message = err.Error()
+		}
 		all, codes = append(all, out.status), append(codes, o.statusCodeOf(names[i], out))
 	}
 	if err := printStatus(o, all); err != nil {

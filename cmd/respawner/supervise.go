@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -87,6 +86,11 @@ func (s *supervision) takeClaim() (err error) {
 	if s.o.Then != watch.ThenRun && !claim.TakenUp() {
 		return errors.Join(s.nothingLeft(), claim.Release(nil))
 	}
+	if claim.TakenUp() && s.o.Then == watch.ThenRun {
+		if err := s.sameCommand(); err != nil {
+			return errors.Join(err, claim.Abandon())
+		}
+	}
 	if err := claim.WritePidfile(s.o.supervisorPidfile(s.o.Name)); err != nil {
 		if s.o.PidDir == s.o.RuntimeDir && !claim.TakenUp() {
 			return errors.Join(err, claim.Release(nil))
@@ -127,31 +131,6 @@ func (s *supervision) nothingLeft() error {
 	return nil
 }
 
-// alreadyRuns says so. One that is being ended, or is to be, it sees to its
-// end, and tells so: there is place for a new one then.
-func (s *supervision) alreadyRuns() (ending bool, err error) {
-	name := s.o.Name
-	st, presence, err := s.dir.Status(name)
-	if err != nil {
-		return false, err
-	}
-	if presence == control.Held && st.State != service.Stopping.String() && s.o.Then != watch.ThenStop {
-		text := fmt.Sprintf("%s already runs, main pid %d", name, st.MainPID)
-		if st.MainPID == 0 {
-			text = fmt.Sprintf("%s is already supervised, state %s", name, st.State)
-		}
-		s.tell(report{Text: text, Already: true, Ended: true})
-		return false, nil
-	}
-	if presence == control.Held {
-		_, presence, err = s.dir.Stop(context.Background(), name)
-	}
-	if err == nil && presence != control.Stale && s.o.Then == watch.ThenStop {
-		return false, s.nothingLeft()
-	}
-	return err == nil, err
-}
-
 // hold supervises what is claimed. It returns the last words to be left
 // behind: none after a start that came to nothing.
 func (s *supervision) hold() (*control.Status, error) {
@@ -182,7 +161,7 @@ func (s *supervision) hold() (*control.Status, error) {
 	if err == nil && result.Status != 0 {
 		err = exitError{code: result.Status, msg: said(s.o, result.Text)}
 	}
-	if unborn {
+	if unborn && !s.claim.Known() {
 		return nil, err
 	}
 	return result.Last, err
@@ -201,11 +180,14 @@ func (s *supervision) goOn(c *watch.Config) error {
 		if err != nil {
 			s.log.Warn(name+": it has left no state", "error", err)
 		}
-		c.Resume = &watch.Resume{State: state, Then: s.o.Then}
+		c.Resume = &watch.Resume{State: state, Then: s.o.Then, Signal: s.o.Halt.Signal}
 	}
 	s.log.Info(fmt.Sprintf("started (pid %d), command: start %s", os.Getpid(), s.o.Name))
-	if err := s.claim.WriteCommand(thisCommand()); err != nil { // a disk that is full must not keep a service from being ended
-		s.log.Warn(s.o.Name+": if the supervisor is killed, adopt will not know how it was started this time", "error", err)
+	if s.o.Then == watch.ThenStop { // for its end it may be called in another way
+		return nil
+	}
+	if err := s.claim.WriteDefinition(s.o.definition(s.path)); err != nil { // a disk that is full must not keep a service from being ended
+		s.log.Warn(s.o.Name+": later it can't be told how it was started this time", "error", err)
 	}
 	return nil
 }
@@ -217,7 +199,7 @@ func announce(name string, r watch.Report) report {
 	case r.TakenOver:
 		return report{Text: fmt.Sprintf("%s runs, main pid %d: its supervisor had died, taken over", name, r.PID)}
 	case r.PID != 0:
-		return report{Text: fmt.Sprintf("%s is running, main pid %d", name, r.PID)}
+		return report{Text: fmt.Sprintf("%s is running, main pid %d", name, r.PID), Started: true}
 	}
 	return report{Status: r.Status, Text: r.Text, Ended: r.Ended, Output: r.Output}
 }

@@ -171,12 +171,12 @@ func (w *topWatch) tree(d topDo) detailMsg {
 }
 
 func (w *topWatch) restart(ctx context.Context, name string) outcomeMsg {
-	s, presence, err := w.dir.Ask(ctx, name, control.Request{Op: control.OpRestart})
-	switch {
-	case err != nil:
-		return outcomeMsg{err: fmt.Errorf("%s could not be restarted: %w", name, err)}
-	case presence != control.Held:
-		return outcomeMsg{err: fmt.Errorf("%s has no supervisor: respawner start starts it", name)}
+	out := restartOne(ctx, w.dir, name)
+	if out.err != nil {
+		return outcomeMsg{err: fmt.Errorf("%s could not be restarted: %w", name, explain(name, out))}
 	}
-	return outcomeMsg{text: fmt.Sprintf("%s was restarted, main pid %d", name, s.MainPID)}
+	if out.presence == control.Held {
+		out.text = fmt.Sprintf("%s was restarted, main pid %d", name, out.status.MainPID)
+	}
+	return outcomeMsg{text: out.text}
 }

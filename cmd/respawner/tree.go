@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"respawner/watch/control"
@@ -11,18 +12,20 @@ import (
 
 // tree shows the forests of services, of all when none is named.
 func tree(o options) error {
-	dir, err := openRuntimeDir(o.RuntimeDir)
+	dir, names, err := o.services((*control.Dir).Names)
+	if err == nil && len(o.Names) == 0 {
+		names, err = serviceNames(dir)
+	}
 	if err != nil {
 		return err
 	}
-	names := o.Names
-	if len(names) == 0 {
-		if names, err = serviceNames(dir); err != nil {
-			return err
-		}
-	}
 	var lines []line
 	var silent error
+	names = slices.DeleteFunc(names, func(name string) bool {
+		err := known(dir, name)
+		silent = errors.Join(silent, err)
+		return err != nil
+	})
 	for i, s := range askAll(dir, names, glance) {
 		if s.State == stateUnknown {
 			silent = errors.Join(silent, errors.New(s.Message))

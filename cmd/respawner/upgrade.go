@@ -17,13 +17,10 @@ import (
 // upgrade has supervisors go on as the binary that is installed now. It is
 // tried first: what can't take over is not exec'ed.
 func upgrade(o options) error {
-	return o.each(supervised, upgradeOne, func(_ string, out result) string { return out.text })
+	return o.each(supervised, ifKnown(upgradeOne), func(_ string, out result) string { return out.text })
 }
 
 func upgradeOne(ctx context.Context, dir *control.Dir, name string) result {
-	if dir == nil {
-		return result{err: errNotRunning}
-	}
 	if err := dir.Trust(); err != nil { // for what it offers is tried here
 		return result{err: err}
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"respawner/watch/control"
+	"respawner/watch/service"
 )
 
 func (o *options) readWait(c *cli.Context) (err error) {
@@ -49,8 +51,8 @@ func (o options) waitOne(ctx context.Context, dir *control.Dir, name string) res
 
 // waitStopped: what has no supervisor has stopped, unless that one was killed.
 func waitStopped(ctx context.Context, dir *control.Dir, name string) result {
-	if dir == nil {
-		return lookAt(dir, name)
+	if err := known(dir, name); err != nil {
+		return result{err: err}
 	}
 	s, presence, err := dir.Ask(ctx, name, control.Request{Op: control.OpWait, For: control.ForStopped})
 	switch {
@@ -62,8 +64,12 @@ func waitStopped(ctx context.Context, dir *control.Dir, name string) result {
 	return result{status: s, presence: presence, err: err}
 }
 
-// waitRunning waits first until there is somebody to ask.
+// waitRunning waits first until there is a supervisor to ask. One is waited for of a service that has
+// stopped, or that nobody knows, and that is told; but not of one that has failed, or lost its supervisor.
 func (o options) waitRunning(ctx context.Context, dir *control.Dir, name string) result {
+	if err := known(dir, name); err != nil {
+		complain(fmt.Errorf("%w; waiting until it is started", err))
+	}
 	if dir == nil {
 		var err error
 		if dir, err = control.AwaitDir(ctx, o.RuntimeDir); err != nil {
@@ -71,11 +77,36 @@ func (o options) waitRunning(ctx context.Context, dir *control.Dir, name string)
 		}
 		defer dir.Close()
 	}
+	if out := lookAt(dir, name); out.err == nil && out.presence != control.Held {
+		if err := inVain(name, out); err != nil {
+			return result{presence: out.presence, err: err}
+		}
+	}
+	return waitAndAsk(ctx, dir, name)
+}
+
+// inVain returns why a service without a supervisor is not waited for, nil where it is.
+func inVain(name string, out result) error {
+	switch {
+	case out.presence == control.Stale:
+		return errNotRunning
+	case out.status.State == service.Failed.String():
+		return fmt.Errorf("%s has failed: %s; respawner start %s starts it as before", name, strings.TrimPrefix(out.status.Message, name+": "), name)
+	}
+	return nil
+}
+
+// waitAndAsk waits until a service has a supervisor, and then until it is up. One that dies meanwhile is
+// an error.
+func waitAndAsk(ctx context.Context, dir *control.Dir, name string) result {
 	for {
 		if err := dir.Await(ctx, name); err != nil {
 			return result{err: err}
 		}
 		s, presence, err := dir.Ask(ctx, name, control.Request{Op: control.OpWait, For: control.ForRunning})
+		if err == nil && presence == control.Stale {
+			err = errNotRunning
+		}
 		if err != nil || presence == control.Held {
 			return result{status: s, presence: presence, err: err}
 		}

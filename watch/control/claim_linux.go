@@ -25,6 +25,7 @@ type Claim struct {
 	pidfile string
 	output  *Pipe // nil: not opened
 	takenUp bool
+	known   bool
 	id      string
 }
 
@@ -35,11 +36,23 @@ func (d *Dir) Claim(name string) (*Claim, error) {
 	if err := c.take(); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(c.awaitExec(), c.identify(), d.remove(name+".json")); err != nil {
+	if err := errors.Join(c.awaitExec(), c.identify(), c.recall()); err != nil {
 		return nil, errors.Join(err, c.Release(nil))
 	}
 	return c, nil
 }
+
+// recall finds out whether the service was started before, and takes the last words of then away.
+func (c *Claim) recall() (err error) {
+	if c.known, err = c.dir.has(definitionFile(c.name)); err != nil {
+		c.known = true // what there may be is not to be removed
+		return err
+	}
+	return c.dir.remove(c.name + ".json")
+}
+
+// Known reports whether the service had been started before, and not been forgotten, when it was claimed.
+func (c *Claim) Known() bool { return c.known }
 
 // Lock is the locked file. It must stay open as long as the claim is to stand,
 // and may be kept open by an exec.
@@ -59,7 +72,7 @@ func (d *Dir) Reclaim(name, pidfile string, lock *os.File) (*Claim, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %w, by another supervisor: %w", name, ErrHeld, err)
 	}
-	return c, c.identify()
+	return c, errors.Join(c.identify(), c.recall())
 }
 
 // ID is a random text that names this claim and those that take it up. It is
@@ -228,11 +241,15 @@ func (c *Claim) allow(socket string) error {
 }
 
 // Release puts everything away and leaves last, unless it is nil, for those
-// who ask later. The lock goes last: who gets it then finds nothing of ours.
+// who ask later. The definition stays, unless there are no last words of the first
+// start. The lock goes last: a later holder finds nothing else of ours.
 func (c *Claim) Release(last *Status) error {
 	var errs []error
 	if last != nil {
 		errs = append(errs, c.dir.replace(c.name+".json", Line(last), 0o640))
+	}
+	if last == nil && !c.known {
+		errs = append(errs, c.dir.remove(definitionFile(c.name)))
 	}
 	if c.pidfile != "" {
 		errs = append(errs, unlink(c.pidfile))
@@ -240,10 +257,20 @@ func (c *Claim) Release(last *Status) error {
 	if c.output != nil {
 		errs = append(errs, c.output.Close())
 	}
-	for _, file := range []string{c.pipe(), c.name + ".sock", c.name + ".state", c.name + ".command", c.name + ".lock"} {
+	for _, file := range []string{c.pipe(), c.name + ".sock", c.name + ".state", c.name + ".lock"} {
 		errs = append(errs, c.dir.remove(file))
 	}
 	return errors.Join(append(errs, c.lock.Close())...)
+}
+
+// Forget is Release that leaves nothing of the service, its history included.
+func (c *Claim) Forget() error {
+	var errs []error
+	for _, suffix := range []string{".json", ".history", ".history.1"} {
+		errs = append(errs, c.dir.remove(c.name+suffix))
+	}
+	c.known = false
+	return errors.Join(append(errs, c.Release(nil))...)
 }
 
 // Abandon gives the claim up as the death of its holder would: all is left for

@@ -199,7 +199,7 @@ func TestStopDoesNotDisturbAStart(t *testing.T) {
 	for range 2000 {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		_, presence, err := d.Stop(ctx, "x")
+		_, presence, err := d.Stop(ctx, "x", Request{})
 		if presence == Stale {
 			t.Errorf("found a stale supervisor, where each ends in good order; %v", err)
 			break

@@ -74,11 +74,12 @@ func orphaned(name string) *Status {
 	return s
 }
 
-// Stop ends a service and waits until nobody is left and the supervisor is
+// Stop ends a service, by a Request of OpStop, and waits until nobody is left and the supervisor is
 // gone, however long that takes, or until ctx is done. It returns the
 // supervisor's last words, and the Presence that was found: without a
 // supervisor nobody is asked.
-func (d *Dir) Stop(ctx context.Context, name string) (*Status, Presence, error) {
+func (d *Dir) Stop(ctx context.Context, name string, r Request) (*Status, Presence, error) {
+	r.Op = OpStop
 	var last *Status
 	presence, err := d.talk(ctx, name, func(c *conversation, pid int) error {
 		gone, err := openPidfd(pid)
@@ -86,7 +87,7 @@ func (d *Dir) Stop(ctx context.Context, name string) (*Status, Presence, error) 
 			return err
 		}
 		defer unix.Close(gone)
-		if last, err = c.complete(Request{Op: OpStop}); err != nil {
+		if last, err = c.complete(r); err != nil {
 			return err
 		}
 		return await(gone)

@@ -117,7 +117,7 @@ func TestStatusAndStop(t *testing.T) {
 	}
 	stopped := make(chan error, 1)
 	go func() {
-		s, presence, err := d.Stop(context.Background(), "x")
+		s, presence, err := d.Stop(context.Background(), "x", Request{})
 		if err == nil && (presence != Held || s.Message != "the end") {
 			err = fmt.Errorf("%v, %+v", presence, s)
 		}
@@ -143,7 +143,7 @@ func TestStatusAndStop(t *testing.T) {
 	if s, presence, err := d.Status("x"); err != nil || presence != Absent || s.Message != "the end" {
 		t.Errorf("status afterwards: %+v, %v, %v", s, presence, err)
 	}
-	if s, presence, err := d.Stop(context.Background(), "x"); s != nil || presence != Absent || err != nil {
+	if s, presence, err := d.Stop(context.Background(), "x", Request{}); s != nil || presence != Absent || err != nil {
 		t.Errorf("stop of nothing: %+v, %v, %v", s, presence, err)
 	}
 }
@@ -164,7 +164,7 @@ func TestStopGivesUp(t *testing.T) {
 					cancel()
 				}()
 			}
-			if _, presence, err := d.Stop(ctx, "x"); !errors.Is(err, want) || presence != Held {
+			if _, presence, err := d.Stop(ctx, "x", Request{}); !errors.Is(err, want) || presence != Held {
 				t.Errorf("got %v, %v; want %v", presence, err, want)
 			}
 		})
@@ -178,7 +178,7 @@ func TestSupervisorDiesInTheMiddle(t *testing.T) {
 		t.Errorf("status: %+v, %v, %v", s, presence, err)
 	}
 	p.kill()
-	if s, presence, err := d.Stop(context.Background(), "x"); s != nil || err != nil || presence != Stale {
+	if s, presence, err := d.Stop(context.Background(), "x", Request{}); s != nil || err != nil || presence != Stale {
 		t.Errorf("stop of what it left: %+v, %v, %v", s, presence, err)
 	}
 	if got := list(t, path); got != "x.lock x.sock" { // who stops it for good takes it up first
@@ -187,7 +187,7 @@ func TestSupervisorDiesInTheMiddle(t *testing.T) {
 
 	p = enter(t, "serve", path, "die")
 	p.hears("ready")
-	if s, presence, err := d.Stop(context.Background(), "x"); s != nil || err != nil || presence != Stale {
+	if s, presence, err := d.Stop(context.Background(), "x", Request{}); s != nil || err != nil || presence != Stale {
 		t.Errorf("stop: %+v, %v, %v", s, presence, err)
 	}
 	if got := list(t, path); got != "x.lock x.sock" {
@@ -201,7 +201,7 @@ func TestSupervisorTalksNonsense(t *testing.T) {
 		if _, presence, err := d.Status("x"); err == nil || !strings.Contains(err.Error(), want) || presence != Held {
 			t.Errorf("%s: status: %v, %v", manner, presence, err)
 		}
-		if _, presence, err := d.Stop(context.Background(), "x"); err == nil || !strings.Contains(err.Error(), want) || presence != Held {
+		if _, presence, err := d.Stop(context.Background(), "x", Request{}); err == nil || !strings.Contains(err.Error(), want) || presence != Held {
 			t.Errorf("%s: stop: %v, %v", manner, presence, err)
 		}
 	}
@@ -228,7 +228,7 @@ func TestSupervisorIsSilent(t *testing.T) {
 			}
 		})
 		all.Go(func() {
-			if _, presence, err := d.Stop(context.Background(), "x"); !errors.Is(err, ErrSilent) || presence != Held {
+			if _, presence, err := d.Stop(context.Background(), "x", Request{}); !errors.Is(err, ErrSilent) || presence != Held {
 				t.Errorf("%s: stop: %v, %v", manner, presence, err)
 			}
 		})

@@ -124,8 +124,8 @@ func (d *Dir) share(f *os.File, mode os.FileMode) error {
 	return errors.Join(f.Chown(-1, d.group), f.Chmod(mode))
 }
 
-// Names are the services that have a supervisor, or had one that has left its
-// last words, sorted.
+// Names are the services that have a supervisor, or had one and have not been
+// forgotten, sorted.
 func (d *Dir) Names() ([]string, error) {
 	entries, err := os.ReadDir(d.at(""))
 	if err != nil {
@@ -133,7 +133,7 @@ func (d *Dir) Names() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		for _, suffix := range []string{".lock", ".json"} {
+		for _, suffix := range knownBy() {
 			if name, found := strings.CutSuffix(e.Name(), suffix); found && !strings.HasPrefix(name, ".") {
 				names = append(names, name)
 			}

@@ -15,9 +15,11 @@
 //	NAME.json   the last words of a supervisor that ended: its last Status
 //	NAME.history, NAME.history.1
 //	            what came about, an Event on each line; the older ones in .1
-//	NAME.state, NAME.command
-//	            what a later supervisor must know, and how the service was
-//	            started; gone when the supervisor ends in good order
+//	NAME.state  what a later supervisor must know; gone when the supervisor ends
+//	            in good order
+//	NAME.command
+//	            the definition: the command, options, folder and environment of
+//	            the service; there until the service is forgotten
 //
 // The lock is the truth about who supervises: the kernel releases it with the
 // process, and F_GETLK names the holder, so no pid is ever read from a file.

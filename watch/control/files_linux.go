@@ -1,7 +1,6 @@
 package control
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,36 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// Command is how a service was started: what `respawner adopt` does again.
-type Command struct {
-	Args []string `json:"args"` // of respawner, its own name first
-	Env  []string `json:"env"`
-	Dir  string   `json:"dir"` // the working directory
-}
-
-// WriteCommand writes down how the service was started. Only the owner can
-// read it, for there may be secrets in the environment.
-func (c *Claim) WriteCommand(cmd Command) error {
-	return c.dir.replace(c.name+".command", Line(cmd), 0o600)
-}
-
-// Command is how a service was started whose supervisor has died. The error
-// is fs.ErrNotExist where that was not written down.
-func (d *Dir) Command(name string) (Command, error) {
-	var cmd Command
-	b, err := d.read(name + ".command")
-	if err == nil {
-		err = json.Unmarshal(b, &cmd)
-	}
-	if err == nil && (len(cmd.Args) == 0 || cmd.Dir == "") {
-		err = errors.New("there is no command in it")
-	}
-	if err != nil {
-		return cmd, fmt.Errorf("how %s was started: %w", name, err)
-	}
-	return cmd, nil
-}
 
 // WriteState writes down what a successor must know, whole or not at all. Where
 // it can't, what was written before is removed: it is not true any more, and

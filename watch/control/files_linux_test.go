@@ -93,9 +93,9 @@ func FuzzLock(f *testing.F) {
 
 // FuzzFiles: whatever is in the files of a dead supervisor, there is an error, or what can be acted on.
 func FuzzFiles(f *testing.F) {
-	f.Add([]byte(Line(Command{Args: []string{"respawner", "start", "x"}, Env: []string{"A=b"}, Dir: "/"})))
+	f.Add([]byte(Line(Definition{Program: "/bin/x", Args: []string{"y"}, Options: []string{"n=1"}, Env: []string{"A=b"}, Dir: "/"})))
 	f.Add([]byte(Line(Unsupervised("x"))))
-	for _, seed := range []string{"", "{", "null", `{"args":[]}`, `{"args":["x"],"dir":""}`, `{"name":"y","state":"running"}`, `{"name":"x","pids":null}`} {
+	for _, seed := range []string{"", "{", "null", `{"program":"x","dir":"/"}`, `{"program":"/x","dir":"/","options":[""]}`, "{\"program\":\"/x\\u0000\",\"dir\":\"/\"}", `{"name":"y","state":"running"}`, `{"name":"x","pids":null}`} {
 		f.Add([]byte(seed))
 	}
 	path := f.TempDir()
@@ -110,13 +110,13 @@ func FuzzFiles(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		cmd, err := d.Command("x")
-		if err == nil && (len(cmd.Args) == 0 || cmd.Dir == "") || err != nil && strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q: %+v, %v", text, cmd, err)
+		def, err := d.Definition("x")
+		if err == nil && (!filepath.IsAbs(def.Program) || !filepath.IsAbs(def.Dir)) || err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %+v, %v", text, def, err)
 		}
-		var again Command
-		if err == nil && (json.Unmarshal(Line(cmd), &again) != nil || !reflect.DeepEqual(again, cmd)) {
-			t.Errorf("%+v came back as %+v", cmd, again)
+		var again Definition
+		if err == nil && (json.Unmarshal(Line(def), &again) != nil || !reflect.DeepEqual(again, def)) {
+			t.Errorf("%+v came back as %+v", def, again)
 		}
 		if last := d.readLast("x"); last.Name != "x" {
 			t.Errorf("%q: the last words of %q", text, last.Name)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"time"
 )
 
 // Version is the protocol's version, the v of each request and reply.
@@ -44,9 +46,14 @@ type Request struct {
 	Op string `json:"op"`
 
 	// Signal is the number of the signal of OpSignal, 1 to 64; All sends it
-	// to each process of the service.
+	// to each process of the service. Of OpStop it is what is sent in the place
+	// of TERM, this once; 0 is TERM.
 	Signal int  `json:"signal,omitempty"`
 	All    bool `json:"all,omitempty"`
+
+	// Timeout is how many seconds processes have to end before they are killed,
+	// this once, of OpStop; nil is what the service was started with.
+	Timeout *float64 `json:"timeout,omitempty"`
 
 	// For is the state that OpWait waits for.
 	For string `json:"for,omitempty"`
@@ -125,7 +132,14 @@ func ParseRequest(line []byte) (Request, error) {
 		return r, fmt.Errorf("%w: version %d, this supervisor speaks %d", ErrRequest, r.V, Version)
 	}
 	switch r.Op {
-	case OpStatus, OpStop, OpRestart, OpReload, OpReset, OpEvents, OpReopen, OpRelease, OpUpgrade:
+	case OpStatus, OpRestart, OpReload, OpReset, OpEvents, OpReopen, OpRelease, OpUpgrade:
+	case OpStop:
+		if r.Signal < 0 || r.Signal > lastSignal {
+			return r, fmt.Errorf("%w: signal %d, they are 1 to %d", ErrRequest, r.Signal, lastSignal)
+		}
+		if t := r.Timeout; t != nil && (*t < 0 || *t > MaxTimeout.Seconds()) {
+			return r, fmt.Errorf("%w: a timeout of %v seconds", ErrRequest, *t)
+		}
 	case OpSignal:
 		if r.Signal < 1 || r.Signal > lastSignal {
 			return r, fmt.Errorf("%w: signal %d, they are 1 to %d", ErrRequest, r.Signal, lastSignal)
@@ -138,6 +152,24 @@ func ParseRequest(line []byte) (Request, error) {
 		return r, fmt.Errorf("%w: unknown operation %q", ErrRequest, r.Op)
 	}
 	return r, nil
+}
+
+// MaxTimeout is the longest timeout of a request.
+const MaxTimeout = 10 * 365 * 24 * time.Hour
+
+// Patience returns the timeout of the request, nil where it has none.
+func (r Request) Patience() *time.Duration {
+	if r.Timeout == nil {
+		return nil
+	}
+	d := time.Duration(math.Round(*r.Timeout * float64(time.Second)))
+	return &d
+}
+
+// Seconds returns a duration as a Request has it.
+func Seconds(d time.Duration) *float64 {
+	s := d.Seconds()
+	return &s
 }
 
 // Line is v as it goes over the wire: one JSON object and a newline.

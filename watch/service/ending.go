@@ -8,12 +8,34 @@ import (
 )
 
 // stop ends the service because somebody asked for it.
-func stop(m *Machine, now time.Time, _ Event) {
+func stop(m *Machine, now time.Time, ev Event) {
 	v := verdict{text: m.spec.Name + " was stopped"}
 	if m.state == Starting && m.restarts == 0 {
 		v.status, v.text = 1, m.spec.Name+" was stopped before it was up"
 	}
+	m.heed(now, ev.(Stop))
 	m.finish(now, v)
+}
+
+// heed has this stop done as it was asked for: those that were asked to end before have their time, or
+// the signal, anew.
+func (m *Machine) heed(now time.Time, how Stop) {
+	if how.Timeout != nil {
+		m.timeout = how.Timeout
+		if m.asked && !m.hard {
+			m.beginPatience(now)
+		}
+	}
+	if how.Signal == 0 {
+		return
+	}
+	m.signal = how.Signal
+	for _, p := range m.forest.all() {
+		p.termed = false
+	}
+	if m.asked && m.deadlines[TimerAsk].IsZero() {
+		m.askRest()
+	}
 }
 
 // restart ends the service because somebody wants it started anew.
@@ -26,9 +48,14 @@ func restart(m *Machine, now time.Time, _ Event) {
 func startAgain(m *Machine, _ time.Time, _ Event) { m.again = true }
 
 // stopForGood takes that back.
-func stopForGood(m *Machine, _ time.Time, _ Event) {
+func stopForGood(m *Machine, now time.Time, ev Event) {
 	if m.again {
 		m.again, m.verdict = false, verdict{text: m.spec.Name + " was stopped"}
+	}
+	how := ev.(Stop)
+	m.heed(now, how)
+	if how.Signal != 0 {
+		endRest(m, now, nil)
 	}
 }
 
@@ -88,6 +115,9 @@ func (m *Machine) end(now time.Time, s State) {
 // patience is how long processes have to end when they were asked to. What a
 // crash leaves behind must not hold up the restart.
 func (m *Machine) patience() time.Duration {
+	if m.timeout != nil {
+		return *m.timeout
+	}
 	if m.state == Backoff {
 		return min(m.spec.StopTimeout, max(m.spec.RespawnDelay, ClearTime))
 	}
@@ -105,25 +135,30 @@ func endRest(m *Machine, now time.Time, ev Event) {
 	}
 	if m.hard {
 		if child := born(ev); child != 0 {
-			m.do(Kill{child, true})
+			m.do(Kill{PID: child, Hard: true})
 		}
 		return
 	}
 	for _, p := range m.newRoots(ev) {
 		m.ask(p)
 		if !m.asked {
-			m.asked = true
-			m.arm(TimerAsk, now.Add(m.patience()/2))
-			m.arm(TimerKill, now.Add(m.patience()))
+			m.beginPatience(now)
 		}
 	}
+}
+
+// beginPatience gives those that are asked to end their time from now on.
+func (m *Machine) beginPatience(now time.Time) {
+	m.asked = true
+	m.arm(TimerAsk, now.Add(m.patience()/2))
+	m.arm(TimerKill, now.Add(m.patience()))
 }
 
 // ask asks a process to end; each is asked once.
 func (m *Machine) ask(p *proc) {
 	p.termed = true
 	m.log("kill(child pid %d)", p.pid)
-	m.do(Kill{p.pid, false})
+	m.do(Kill{PID: p.pid, Signal: m.signal})
 }
 
 // askRest asks those to end that were not asked yet: the process above them
@@ -189,7 +224,7 @@ func (m *Machine) killAll(now time.Time) {
 	m.do(Note{What: NoteKilling, Text: pids(all)})
 	m.warn("%s: pid %s still there, though asked to end: killing", m.spec.Name, pids(all))
 	for _, p := range all {
-		m.do(Kill{p.pid, true})
+		m.do(Kill{PID: p.pid, Hard: true})
 	}
 }
 
@@ -225,6 +260,7 @@ func (m *Machine) ended(now time.Time) {
 	m.disarm(TimerKill)
 	m.disarm(TimerStuck)
 	m.asked, m.hard, m.stuck, m.spared = false, false, false, false // who is found late has his own time
+	m.timeout, m.signal = nil, 0
 	switch {
 	case m.state == Stopping:
 		m.conclude(now)

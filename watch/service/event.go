@@ -10,8 +10,13 @@ type (
 	// Start asks for the service to be started.
 	Start struct{}
 
-	// Stop asks for the service to be ended.
-	Stop struct{}
+	// Stop asks for the service to be ended. Timeout, unless it is nil, is in the place of
+	// Spec.StopTimeout, and Signal, unless it is 0, in that of TERM, this once. Where the service
+	// is being ended already, the time begins anew, and all get the signal.
+	Stop struct {
+		Timeout *time.Duration
+		Signal  int
+	}
 
 	// Spawned answers Spawn: the program runs as PID.
 	Spawned struct {
@@ -160,11 +165,12 @@ type (
 	// process left was removed; answer with Spawned or SpawnFailed.
 	Spawn struct{ Run int }
 
-	// Kill asks for a process to be sent a signal: TERM (and CONT, so that a
-	// stopped one can heed it), or KILL when Hard.
+	// Kill asks for a process to be sent a signal: KILL when Hard, else Signal, 0 being TERM (and
+	// CONT, so that a stopped one can heed it).
 	Kill struct {
-		PID  int
-		Hard bool
+		PID    int
+		Hard   bool
+		Signal int
 	}
 
 	// Arm sets a deadline, replacing an earlier one of that name.

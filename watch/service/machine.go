@@ -55,6 +55,9 @@ type Machine struct {
 	spared   bool      // patience was prolonged
 	asked    bool      // somebody was asked to end: patience has begun
 
+	timeout *time.Duration // of this stop, nil for the usual one
+	signal  int            // of this stop, 0 for TERM
+
 	verdict  verdict // what Stopping leads to
 	again    bool    // it leads to another start
 	restarts int

@@ -28,6 +28,8 @@ type Saved struct {
 	Stuck     bool                 `json:"stuck,omitempty"`
 	Spared    bool                 `json:"spared,omitempty"`
 	Asked     bool                 `json:"asked,omitempty"`
+	Timeout   *time.Duration       `json:"timeout,omitempty"`
+	Signal    int                  `json:"signal,omitempty"`
 	Again     bool                 `json:"again,omitempty"`
 	Failed    bool                 `json:"failed,omitempty"`
 	Status    int                  `json:"status,omitempty"`
@@ -69,6 +71,7 @@ func (m *Machine) Save() Saved {
 	s := Saved{
 		State: m.state, Since: m.since, Run: m.run, Spawning: m.spawning, Named: m.named, Followed: m.followed,
 		Daemon: m.daemon, Wounded: m.wounded, SettleBy: m.settleBy, Respawn: m.respawn, Hard: m.hard, Stuck: m.stuck, Spared: m.spared, Asked: m.asked,
+		Timeout: m.timeout, Signal: m.signal,
 		Again: m.again, Failed: m.verdict.failed, Status: m.verdict.status, Text: m.verdict.text, Restarts: m.restarts,
 		LastExit: m.lastExit, Message: m.message,
 		Deadlines: map[string]time.Time{},
@@ -157,10 +160,11 @@ func Restore(spec Spec, s Saved) (*Machine, error) {
 	m := &Machine{
 		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, restored: s.Run, restoring: true, named: s.Named, followed: s.Followed,
 		daemon: s.Daemon, wounded: s.Wounded, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, stuck: s.Stuck, spared: s.Spared, asked: s.Asked,
+		timeout: s.Timeout, signal: s.Signal,
 		again: s.Again, verdict: verdict{s.Failed, s.Status, s.Text}, restarts: s.Restarts,
 		lastExit: s.LastExit, message: s.Message,
 	}
-	if s.State < 0 || s.State >= states || s.Run < 0 || s.Restarts < 0 || len(s.Programs) == 0 {
+	if s.State < 0 || s.State >= states || s.Run < 0 || s.Restarts < 0 || s.Signal < 0 || len(s.Programs) == 0 {
 		return nil, fmt.Errorf("%w: it lacks what each has", ErrSaved)
 	}
 	programs := slices.Clone(s.Programs)
@@ -223,7 +227,7 @@ func resume(m *Machine, now time.Time, _ Event) {
 	}
 	if m.hard {
 		for _, p := range m.forest.all() {
-			m.do(Kill{p.pid, true})
+			m.do(Kill{PID: p.pid, Hard: true})
 		}
 	}
 	open := m.spawning && m.run == m.restored

@@ -223,7 +223,7 @@ func TestKilledAgainAfterRestore(t *testing.T) {
 		}
 		got := m.Step(time.Unix(0, 0), Resume{})
 		for _, pid := range []int{5, 6} {
-			if !slices.Contains(got, Effect(Kill{pid, true})) {
+			if !slices.Contains(got, Effect(Kill{PID: pid, Hard: true})) {
 				t.Errorf("%v: pid %d is not killed: %+v", state, pid, got)
 			}
 		}

@@ -129,7 +129,7 @@ func (p *player) event(words []string) Event {
 	case "start":
 		return Start{}
 	case "stop":
-		return Stop{}
+		return p.stop(words[1:])
 	case "restart":
 		return Restart{}
 	case "reset":
@@ -274,8 +274,11 @@ func (p *player) effect(e Effect) {
 		}
 	case Kill:
 		text = fmt.Sprintf("TERM %d", e.PID)
-		if e.Hard {
+		switch {
+		case e.Hard:
 			text = fmt.Sprintf("KILL %d", e.PID)
+		case e.Signal != 0:
+			text = fmt.Sprintf("signal %d to %d", e.Signal, e.PID)
 		}
 	case Spawn:
 		text = fmt.Sprintf("spawn run %d", e.Run)
@@ -287,6 +290,22 @@ func (p *player) effect(e Effect) {
 		text = fmt.Sprintf("done %d: %s", e.Status, e.Text)
 	}
 	fmt.Fprintf(&p.out, "  %s\n", text)
+}
+
+func (p *player) stop(words []string) (how Stop) {
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		switch key {
+		case "timeout":
+			d := p.duration(value)
+			how.Timeout = &d
+		case "signal":
+			how.Signal = p.number(value)
+		default:
+			p.t.Fatalf("unknown word %q", w)
+		}
+	}
+	return how
 }
 
 // sleep lets time pass while the supervisor is held up: what falls due is told

@@ -52,7 +52,7 @@ func (w *world) act(what, which byte) Event {
 	case 0:
 		return Start{}
 	case 1:
-		return Stop{}
+		return w.stop(which)
 	case 2:
 		return w.answer(which)
 	case 3, 4, 5:
@@ -122,6 +122,19 @@ func (w *world) step(ev Event) {
 	if s.Restarts > 1 {
 		w.t.Fatalf("%d restarts with a limit of 1", s.Restarts)
 	}
+}
+
+// stop is one with a time or a signal of its own, or without. All may be asked again then, unless they were killed.
+func (w *world) stop(which byte) Stop {
+	how := Stop{Signal: int(which % 3)}
+	if which%5 == 0 {
+		d := time.Duration(which) * time.Second
+		how.Timeout = &d
+	}
+	if how.Signal != 0 && !w.m.hard {
+		clear(w.told)
+	}
+	return how
 }
 
 // allAsked holds when half of the patience is over.

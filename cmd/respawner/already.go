@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"respawner/watch"
+	"respawner/watch/control"
+	"respawner/watch/service"
+)
+
+// alreadyRuns tells of a service that has a supervisor. The error says in what it is another one than
+// was asked for. One that is being ended, or is to be, it sees to its end; ending reports that: there
+// is place for a new one then.
+func (s *supervision) alreadyRuns() (ending bool, err error) {
+	name := s.o.Name
+	st, presence, err := startedUp(s.dir, name)
+	if err != nil {
+		return false, err
+	}
+	if presence == control.Held && st.State != service.Stopping.String() && s.o.Then != watch.ThenStop {
+		return false, s.asAsked(st)
+	}
+	if presence == control.Held {
+		_, presence, err = s.dir.Stop(context.Background(), name, s.o.Halt)
+	}
+	if err == nil && presence != control.Stale && s.o.Then == watch.ThenStop {
+		return false, s.nothingLeft()
+	}
+	return err == nil, err
+}
+
+// errStartedUp ends the wait for the end of a start.
+var errStartedUp = errors.New("the start is over")
+
+// startedUp returns the status of a service when no start of it is under way any more.
+func startedUp(dir *control.Dir, name string) (*control.Status, control.Presence, error) {
+	over := func(state string) error {
+		if state != service.Starting.String() {
+			return errStartedUp
+		}
+		return nil
+	}
+	_, err := dir.Events(context.Background(), name, func(st *control.Status) error { return over(st.State) }, func(ev control.Event) error {
+		switch service.What(ev.What) {
+		case service.NoteRunning, service.NoteCrashed, service.NoteStopping, service.NoteStopped, service.NoteFailed:
+			return errStartedUp
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStartedUp) {
+		return nil, control.Absent, err
+	}
+	return dir.Status(name)
+}
+
+// asAsked tells that a service runs as it was asked for. The error says why it does not.
+func (s *supervision) asAsked(st *control.Status) error {
+	if s.o.Then == watch.ThenRun {
+		if st.State == service.Backoff.String() {
+			return exitError{code: exitFailure, msg: waitsForStart(*st, time.Now())}
+		}
+		if err := s.sameDefinition(); err != nil {
+			return err
+		}
+	}
+	text := fmt.Sprintf("%s already runs, main pid %d", st.Name, st.MainPID)
+	if st.MainPID == 0 {
+		text = fmt.Sprintf("%s is already supervised, state %s", st.Name, st.State)
+	}
+	s.tell(report{Text: text, Already: true, Ended: true})
+	return nil
+}
+
+// waitsForStart says of a service in backoff why it does not run, and when it is started again.
+func waitsForStart(st control.Status, now time.Time) string {
+	when := "soon"
+	if st.NextStart != nil {
+		when = "in " + describeWait(st.NextStart.Sub(now))
+	}
+	why := strings.TrimPrefix(st.Message, st.Name+": ")
+	return fmt.Sprintf("%s has crashed (%s) and is started again %s: respawner reset %s starts it at once", st.Name, why, when, st.Name)
+}
+
+// sameDefinition returns nil where the service runs with the very command and options that this one is
+// to run with.
+func (s *supervision) sameDefinition() error {
+	has, err := s.dir.Definition(s.o.Name)
+	if err != nil {
+		return fmt.Errorf("%s already runs, but whether it runs with this command can't be told: %w", s.o.Name, err)
+	}
+	if differs := differences(has, s.o.definition(s.path)); len(differs) > 0 {
+		return exitError{code: exitFailure, msg: fmt.Sprintf("%s already runs, but with %s: "+
+			"respawner restart %s starts it again as it is, respawner start --replace ends it and starts this one",
+			s.o.Name, listed(differs), s.o.Name)}
+	}
+	return nil
+}
+
+// sameCommand returns nil unless what a dead supervisor has left runs another command than this one is
+// to run. Options count from the takeover on.
+func (s *supervision) sameCommand() error {
+	state, err := s.dir.State(s.o.Name)
+	if err != nil {
+		return nil // goOn tells of that
+	}
+	left, err := watch.Left(state)
+	if err != nil || len(left.PIDs) == 0 {
+		return nil
+	}
+	has, err := s.dir.Definition(s.o.Name)
+	if err != nil {
+		return nil // there is nothing to hold it against
+	}
+	if differs := commandDifferences(has, s.o.definition(s.path)); len(differs) > 0 {
+		return exitError{code: exitFailure, msg: fmt.Sprintf("%s runs on without a supervisor, with %s: "+
+			"respawner adopt %s takes it over as it is, respawner start --replace ends it and starts this one",
+			s.o.Name, listed(differs), s.o.Name)}
+	}
+	return nil
+}
+
+func listed(all []difference) string {
+	var words []string
+	for _, d := range all {
+		words = append(words, d.String())
+	}
+	return strings.Join(words, ", ")
+}
