@@ -55,7 +55,9 @@ func TestTop(t *testing.T) {
 	w.shows(`^bb was stopped`)
 	other.mustNotRun("stopped")
 	w.press("r")
-	w.shows(`^bb has no supervisor`)
+	w.shows(`^bb is running, main pid \d+, started as before`)
+	w.press("s", "y")
+	w.shows(`^bb was stopped`)
 
 	w.resize(30, 6)
 	w.shows(`^> bb +stopped`)

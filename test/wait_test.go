@@ -4,11 +4,12 @@ package test
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 )
 
-// Wait waits for what nobody has started yet, even for the runtime directory.
+// Wait waits for what was not started yet, even for the runtime directory, and says so.
 func TestWaitForTheFirstStart(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "double-fork")
@@ -19,6 +20,10 @@ func TestWaitForTheFirstStart(t *testing.T) {
 	eventually(t, "somebody waits", func() bool { return len(belonging(t)) == 1 })
 	st := s.start("--follow-forks")
 	waiting.Wait()
+	if !strings.HasPrefix(waited.stderr, "respawner: no service shape here") || !strings.HasSuffix(waited.stderr, "; waiting until it is started\n") {
+		t.Errorf("wait: %v", waited)
+	}
+	waited.stderr = ""
 	mustSay(t, waited, "shape is running, main pid "+strconv.Itoa(st.MainPID))
 	s.stop()
 }
@@ -27,7 +32,6 @@ func TestWaitForTheFirstStart(t *testing.T) {
 func TestWaitForWhatIs(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")
-	mustSay(t, s.tell("wait", "--for", "stopped"), "shape has stopped")
 	st := s.start()
 	mustSay(t, s.tell("wait"), "shape is running, main pid "+strconv.Itoa(st.MainPID))
 	s.stop()
@@ -37,6 +41,8 @@ func TestWaitForWhatIs(t *testing.T) {
 func TestWaitTimesOut(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")
+	s.start()
+	s.stop()
 	mustFail(t, s.tell("wait", "--timeout", "0.2"), 124, "not running after 200ms")
 	st := s.start()
 	mustFail(t, s.tell("wait", "--for", "stopped", "--timeout", "0.2"), 124, "not stopped")
