@@ -54,7 +54,7 @@ func TestRuntimeDirFillsUp(t *testing.T) {
 	kill(t, st.SupervisorPID, unix.SIGKILL)
 	s.stop()
 	s.mustNotRun("stopped")
-	s.log.waitFor(`if the supervisor is killed, adopt will not know how it was started this time.*no space left`, 3)
+	s.log.waitFor(`later it can't be told how it was started this time.*no space left`, 2)
 	s.log.waitFor(`putting things away.*no space left`, 1)
 	free()
 	s.start("--follow-forks")

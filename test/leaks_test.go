@@ -54,8 +54,8 @@ func zombies(parent int) (n int) {
 	return n
 }
 
-// Nothing is left in the runtime directory but the last words, the history, the
-// log of what the program wrote, and the folder of what brought it.
+// Nothing is left in the runtime directory but the definition, the last words, the
+// history, the log of what the program wrote, and the folder of what brought it.
 func TestRuntimeDirIsLeftClean(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")
@@ -64,7 +64,7 @@ func TestRuntimeDirIsLeftClean(t *testing.T) {
 		s.stop()
 	}
 	files, err := os.ReadDir(s.runtime)
-	if err != nil || len(files) > 4 || !exists(s.runtime+"/log") {
+	if err != nil || len(files) > 5 || !exists(s.runtime+"/log") {
 		t.Errorf("left: %v, %v", files, err)
 	}
 }

@@ -200,5 +200,5 @@ func TestLogsOfNobody(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, `exit 0`)
 	mustFail(t, s.tell("logs"), 3, "no log")
-	mustFail(t, s.tell("reopen"), 1, "not running")
+	mustFail(t, s.tell("reopen"), 1, "no service sh here")
 }

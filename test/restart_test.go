@@ -46,15 +46,22 @@ func TestRestartThatCrashes(t *testing.T) {
 	s.stop()
 }
 
-// What has no supervisor can't be acted on: each command says how to start it.
+// What has no supervisor can't be acted on: each command says so, of a name that is unknown too, and how to start
+// what is known.
 func TestActOnNobody(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "nobody-knows-me")
 	for _, words := range [][]string{{"restart"}, {"reload"}, {"signal", "USR1"}, {"reset"}, {"events", "-f"}} {
-		mustFail(t, s.tell(words[0], words[1:]...), 1, "respawner start --name nobody-knows-me PROGRAM")
+		mustFail(t, s.tell(words[0], words[1:]...), 1, "no service nobody-knows-me here")
 	}
 	if exists(s.runtime) {
 		t.Error("asking has made the runtime directory")
+	}
+	known := newShape(t, "foreground")
+	known.start()
+	known.stop()
+	for _, words := range [][]string{{"reload"}, {"signal", "USR1"}, {"reset"}, {"events", "-f"}} {
+		mustFail(t, known.tell(words[0], words[1:]...), 1, "shape is not running: respawner start shape starts it as before")
 	}
 }
 

@@ -127,8 +127,8 @@ func stream(dir *control.Dir, names []string, tell func(named) error) error {
 // followOne tells of a service's events until its supervisor has ended. One
 // that hangs up before has not been listened to fast enough.
 func followOne(ctx context.Context, dir *control.Dir, name string, tell func(control.Event) error) result {
-	if dir == nil {
-		return result{err: errNotRunning}
+	if err := known(dir, name); err != nil {
+		return result{err: err}
 	}
 	over := false
 	presence, err := dir.Events(ctx, name, func(*control.Status) error { return nil }, func(ev control.Event) error {
