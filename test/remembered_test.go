@@ -79,7 +79,7 @@ func TestStartedLast(t *testing.T) {
 	}
 	s.stop()
 	s.told("1 "+s.dir+" one", "3 "+s.dir+" ", "3 "+s.dir+" ")
-	mustFail(t, s.named("start", "-n", "3"), 127, "teller: no such program in $PATH")
+	mustFail(t, s.named("start", "-n", "3"), 127, "teller: no such program in $PATH; ", "as before by respawner start teller alone")
 	mustFail(t, s.named("start", "--"), 127, "teller: no such program in $PATH")
 	if r := s.named("start"); r.code != 0 {
 		t.Errorf("start, after starts that came to nothing: %v", r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func (s *supervision) alreadyRuns() (ending bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if presence == control.Held && st.State != service.Stopping.String() && s.o.Then != watch.ThenStop {
+	if presence == control.Held && !isEnding(st.State) && s.o.Then != watch.ThenStop {
 		return false, s.asAsked(st)
 	}
 	if presence == control.Held {
@@ -33,28 +34,45 @@ func (s *supervision) alreadyRuns() (ending bool, err error) {
 	return err == nil, err
 }
 
-// errStartedUp ends the wait for the end of a start.
-var errStartedUp = errors.New("the start is over")
+// isEnding reports whether a service with a supervisor is being ended, or has ended.
+func isEnding(state string) bool {
+	return slices.Contains([]string{service.Stopping.String(), service.Stopped.String(), service.Failed.String()}, state)
+}
 
 // startedUp returns the status of a service when no start of it is under way any more.
 func startedUp(dir *control.Dir, name string) (*control.Status, control.Presence, error) {
-	over := func(state string) error {
-		if state != service.Starting.String() {
-			return errStartedUp
+	for {
+		st, presence, err := dir.Status(name)
+		if err != nil || presence != control.Held || st.State != service.Starting.String() {
+			return st, presence, err
+		}
+		if err := awaitStart(dir, name); err != nil {
+			return st, presence, err
+		}
+	}
+}
+
+// errStarted ends the wait for the end of a start.
+var errStarted = errors.New("the start is over")
+
+// awaitStart waits until a start that is under way is over, or its supervisor has ended.
+func awaitStart(dir *control.Dir, name string) error {
+	_, err := dir.Events(context.Background(), name, func(st *control.Status) error {
+		if st.State != service.Starting.String() {
+			return errStarted
 		}
 		return nil
-	}
-	_, err := dir.Events(context.Background(), name, func(st *control.Status) error { return over(st.State) }, func(ev control.Event) error {
+	}, func(ev control.Event) error {
 		switch service.What(ev.What) {
-		case service.NoteRunning, service.NoteCrashed, service.NoteStopping, service.NoteStopped, service.NoteFailed:
-			return errStartedUp
+		case service.NoteRunning, service.NoteCrashed, service.NoteRestarting, service.NoteStopping, service.NoteStopped, service.NoteFailed:
+			return errStarted
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errStartedUp) {
-		return nil, control.Absent, err
+	if errors.Is(err, errStarted) {
+		return nil
 	}
-	return dir.Status(name)
+	return err
 }
 
 // asAsked tells that a service runs as it was asked for. The error says why it does not.

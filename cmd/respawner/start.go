@@ -40,7 +40,7 @@ func start(o options) error {
 	}
 	path, err := lookUp(o.Program)
 	if err != nil && before == nil && o.Then != watch.ThenStop { // for those it need not be there
-		return err
+		return o.hint(err)
 	}
 	if err := closeOnExec(); err != nil {
 		return err
@@ -86,6 +86,20 @@ func (o options) asBefore() (again bool, err error) {
 		_, err = fmt.Println(printable(text))
 	}
 	return true, err
+}
+
+// hint adds to the error of a program that can't be found how the service of that name is started, if
+// there is one.
+func (o options) hint(err error) error {
+	dir, open := openRuntimeDir(o.RuntimeDir)
+	if dir == nil || open != nil || strings.Contains(o.Program, "/") || o.Program != o.Name {
+		return err
+	}
+	defer dir.Close()
+	if _, unknown := dir.Definition(o.Name); unknown != nil {
+		return err
+	}
+	return exitError{code: exitCode(err), msg: fmt.Sprintf("%v; the service %s is started as before by respawner start %s alone", err, o.Name, o.Name)}
 }
 
 // startDefined starts a service as it was started before, in the background.
