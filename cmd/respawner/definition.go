@@ -71,7 +71,7 @@ func (o options) settings() []string {
 	return slices.Concat(all, o.choices())
 }
 
-// choices returns those settings that are not there when nobody has chosen them.
+// choices returns those settings that are there only when they were chosen.
 func (o options) choices() (all []string) {
 	choose := func(chosen bool, setting string) {
 		if chosen {

@@ -9,7 +9,7 @@ import (
 )
 
 // forget leaves nothing of services that have ended: no command to start them by, no last words, no
-// history, and of what they have written nothing that was kept where nobody said where.
+// history, and no output, unless the user has said where to keep that.
 func forget(o options) error {
 	return o.each((*control.Dir).Names, ifKnown(o.forgetOne), func(name string, _ result) string {
 		return name + " is forgotten"

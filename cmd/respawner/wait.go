@@ -65,7 +65,7 @@ func waitStopped(ctx context.Context, dir *control.Dir, name string) result {
 }
 
 // waitRunning waits first until there is a supervisor to ask. One is waited for of a service that has
-// stopped, or that nobody knows, and that is told; but not of one that has failed, or lost its supervisor.
+// stopped, or that is unknown, and that is told; but not of one that has failed, or lost its supervisor.
 func (o options) waitRunning(ctx context.Context, dir *control.Dir, name string) result {
 	if err := known(dir, name); err != nil {
 		complain(fmt.Errorf("%w; waiting until it is started", err))

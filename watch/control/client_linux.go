@@ -74,7 +74,7 @@ func orphaned(name string) *Status {
 	return s
 }
 
-// Stop ends a service, by a Request of OpStop, and waits until nobody is left and the supervisor is
+// Stop ends a service, by a Request of OpStop, and waits until no process is left and the supervisor is
 // gone, however long that takes, or until ctx is done. It returns the
 // supervisor's last words, and the Presence that was found: without a
 // supervisor nobody is asked.
