@@ -22,6 +22,12 @@ func TestParseRequest(t *testing.T) {
 		{`{"v":1,"op":"status"}`, OpStatus, ""},
 		{`{"v":1,"op":"reopen"}`, OpReopen, ""},
 		{`{"v":1,"op":"stop"}`, OpStop, ""},
+		{`{"v":1,"op":"stop","timeout":0,"signal":64}`, OpStop, ""},
+		{`{"v":1,"op":"stop","timeout":315360000}`, OpStop, ""},
+		{`{"v":1,"op":"stop","timeout":315360001}`, "", "a timeout of"},
+		{`{"v":1,"op":"stop","timeout":-0.1}`, "", "a timeout of -0.1 seconds"},
+		{`{"v":1,"op":"stop","signal":65}`, "", "signal 65, they are 1 to 64"},
+		{`{"v":1,"op":"stop","signal":-1}`, "", "signal -1"},
 		{" {\"op\" : \"stop\", \"v\" : 1}\r", OpStop, ""},
 		{`{"v":1,"op":"status","later":{"field":[1]}}`, OpStatus, ""},
 		{`{"v":2,"op":"status"}`, "", "version 2, this supervisor speaks 1"},
@@ -62,7 +68,7 @@ func FuzzParseRequest(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	for _, op := range []string{
-		`restart"`, `reload"`, `reset"`, `events"`, `signal","signal":10,"all":true`, `signal","signal":65`, `signal","signal":-1`,
+		`restart"`, `reload"`, `reset"`, `stop","timeout":0.5,"signal":2`, `stop","timeout":-1`, `events"`, `signal","signal":10,"all":true`, `signal","signal":65`, `signal","signal":-1`,
 		`wait","for":"running"`, `wait","for":"stopped"`, `wait","for":"Running"`, `wait"`,
 	} {
 		f.Add([]byte(`{"v":1,"op":"` + op + `}`))
@@ -75,11 +81,12 @@ func FuzzParseRequest(f *testing.F) {
 			}
 			return
 		}
-		known := []string{OpStatus, OpStop, OpRestart, OpReload, OpSignal, OpReset, OpWait, OpEvents, OpReopen, OpUpgrade}
-		if r.V != Version || !slices.Contains(known, r.Op) || r.Op == OpSignal && (r.Signal < 1 || r.Signal > 64) {
+		known := []string{OpStatus, OpStop, OpRestart, OpReload, OpSignal, OpReset, OpWait, OpEvents, OpReopen, OpRelease, OpUpgrade}
+		if r.V != Version || !slices.Contains(known, r.Op) || r.Op == OpSignal && (r.Signal < 1 || r.Signal > 64) ||
+			r.Op == OpStop && (r.Signal < 0 || r.Signal > 64 || r.Timeout != nil && *r.Patience() < 0) {
 			t.Fatalf("%q was taken for %+v", line, r)
 		}
-		if again, err := ParseRequest(bytes.TrimSuffix(Line(r), []byte("\n"))); err != nil || again != r {
+		if again, err := ParseRequest(bytes.TrimSuffix(Line(r), []byte("\n"))); err != nil || !reflect.DeepEqual(again, r) {
 			t.Fatalf("%q: %+v came back as %+v, %v", line, r, again, err)
 		}
 	})
