@@ -13,13 +13,30 @@ func stop(m *Machine, now time.Time, _ Event) {
 	if m.state == Starting && m.restarts == 0 {
 		v.status, v.text = 1, m.spec.Name+" was stopped before it was up"
 	}
+	m.leave()
 	m.finish(now, v)
 }
 
 // restart ends the service because somebody wants it started anew.
 func restart(m *Machine, now time.Time, _ Event) {
 	m.message, m.again = "", true
+	m.leave()
 	m.finish(now, verdict{text: m.spec.Name + " is being restarted"})
+}
+
+// leave keeps which process's end will be that of the service, if any.
+func (m *Machine) leave() {
+	if m.leaving = m.main; m.state == Starting {
+		m.leaving = m.starter
+	}
+}
+
+// exitedStopping sees a death while the service is being ended.
+func exitedStopping(m *Machine, now time.Time, ev Event) {
+	if d := ev.(death); d.proc == m.leaving {
+		m.lastExit = d.last()
+	}
+	endRest(m, now, ev)
 }
 
 // startAgain has a service that is being ended started anew.
