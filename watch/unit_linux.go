@@ -55,7 +55,7 @@ func (s *Host) do(u *unit, e service.Effect) {
 			e.Text = s.whyStuck(u)
 			u.log.Warn(u.name + ": " + e.Text)
 		}
-		s.heedWords(u, e.What)
+		s.heedWords(u, e)
 		if u.heeds(e.What) {
 			s.note(u, noteOf(e))
 		}
@@ -107,6 +107,7 @@ func (s *Host) sendKill(k kill) {
 		first = unix.SIGKILL
 	}
 	err := s.sendSignal(k.p.FD, first)
+	k.p.Killed = k.hard
 	if err == nil && !k.hard {
 		err = s.sendSignal(k.p.FD, unix.SIGCONT)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"respawner/watch/control"
 )
@@ -10,15 +11,32 @@ import (
 // howEnded says how a process ended.
 func howEnded(e control.Exit) string {
 	switch {
-	case e.Signal > 0 && e.Core:
-		return "killed by signal " + signalName(e.Signal) + ", core dumped"
 	case e.Signal > 0:
-		return "killed by signal " + signalName(e.Signal)
+		return "killed by signal " + signalName(e.Signal) + killer(e)
 	case e.Code >= 0:
 		return fmt.Sprintf("exited, status %d", e.Code)
 	}
 	return "ended, nobody knows how"
 }
+
+// killer says which side sent the signal that has killed a process, where that is known.
+func killer(e control.Exit) string {
+	switch {
+	case e.Core:
+		return ", core dumped"
+	case e.By == byRespawner:
+		return fmt.Sprintf(" by respawner, after %v", time.Duration(e.After*float64(time.Second)))
+	case e.By == byOOMKiller:
+		return " by the kernel's OOM killer"
+	}
+	return ""
+}
+
+// The sides that send a signal, as control.Exit.By names them.
+const (
+	byRespawner = "respawner"
+	byOOMKiller = "oom-killer"
+)
 
 // whoEnded names the process that an event tells the end of, and says how.
 func whoEnded(ev control.Event) string {

@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"respawner/watch/control"
 )
 
-// list shows all services of the runtime directory.
+// list shows all services of the runtime directory, or those with a problem.
 func list(o options) error {
 	dir, err := openRuntimeDir(o.RuntimeDir)
 	if err != nil {
@@ -20,6 +21,10 @@ func list(o options) error {
 		return err
 	}
 	all := askAll(dir, names, glance)
+	if o.Failed {
+		all = slices.DeleteFunc(all, func(s *control.Status) bool { return !isProblem(s) })
+	}
+	slices.SortFunc(all, byUrgency)
 	if o.JSON {
 		return json.NewEncoder(os.Stdout).Encode(all)
 	}
@@ -70,13 +75,29 @@ func shortRestarts(s *control.Status) string {
 	return fmt.Sprintf("%d/%d", s.Restarts, s.RespawnLimit)
 }
 
-// lastWords is the message, or else how the last process ended.
+// lastWords is when the next start is due, the message, or else how the last process ended.
 func lastWords(s *control.Status, now time.Time) string {
-	if s.Message != "" {
+	switch {
+	case s.NextStart != nil:
+		return "next start " + nextStart(s, now)
+	case s.Message != "":
 		return s.Message
-	}
-	if s.LastExit == nil {
+	case s.LastExit == nil:
 		return "-"
 	}
 	return fmt.Sprintf("%s, %s ago", howEnded(*s.LastExit), span(now.Sub(s.LastExit.At)))
+}
+
+// nextStart counts down to the start that is due, and says what it is due to.
+func nextStart(s *control.Status, now time.Time) string {
+	return "in " + describeWait(s.NextStart.Sub(now)) + ": " + causeOfBackoff(s)
+}
+
+// causeOfBackoff is the end with which the backoff has begun, if there was one: a program that
+// can't be started has none. LastExit.At is rounded.
+func causeOfBackoff(s *control.Status) string {
+	if e := s.LastExit; e != nil && s.Since.Sub(e.At).Abs() <= time.Millisecond {
+		return howEnded(*e)
+	}
+	return s.Message
 }
