@@ -5,8 +5,40 @@ import (
 	"fmt"
 	"time"
 
+	"respawner/watch"
 	"respawner/watch/control"
 )
+
+// ending is the error with which a supervisor exits, nil for a normal end. In the foreground its
+// exit code is the program's.
+func (o options) ending(r watch.Result) error {
+	code, text := r.Status, ""
+	if code != 0 {
+		text = said(o, r.Text)
+	}
+	if o.Foreground {
+		code = programCode(r)
+	}
+	if code == 0 {
+		return nil
+	}
+	return exitError{code: code, msg: text}
+}
+
+// programCode is the exit code of a program as a shell tells it: its exit status, or 128 and the
+// signal that killed it. A program that was not started, whose end is not known, or that has
+// failed with status 0 has that of the supervision.
+func programCode(r watch.Result) int {
+	switch e := r.Last.LastExit; {
+	case e == nil:
+		return r.Status
+	case e.Signal > 0:
+		return 128 + e.Signal
+	case e.Code > 0:
+		return e.Code
+	}
+	return r.Status
+}
 
 // howEnded says how a process ended.
 func howEnded(e control.Exit) string {
