@@ -54,7 +54,8 @@ Prints the main pid when PROGRAM is up, or why it could not be started.
 PROGRAM that already runs is left alone.
 
 Exit code: 0 it runs; 127 PROGRAM is not found, 126 it cannot be executed,
-2 wrong usage, 1 any other failure.`
+2 wrong usage, 1 any other failure. With -D it is PROGRAM's own, 128+N if
+signal N killed it.`
 
 const stopText = `respawner [options] stop NAME...
 
@@ -160,10 +161,11 @@ One that can't take over is not exec'ed.
 
 Exit code: 0 it did; 2 wrong usage, 1 any other failure: the supervisor goes on
 as it was.`
-const listText = `respawner [options] list [--json]
+const listText = `respawner [options] list [--failed] [--json]
 
-Shows all services of the runtime directory, a line each; with --json an array
-of what status --json prints. Columns are two blanks apart; none is empty.
+Shows all services of the runtime directory, a line each, problems first; with
+--failed those alone; with --json an array of what status --json prints.
+Columns are two blanks apart; none is empty.
 
 Exit code: 0, whatever runs or not; 2 wrong usage, 1 any other failure.`
 
@@ -177,7 +179,7 @@ Exit code: 0, whatever runs or not; 2 wrong usage, 1 one could not be asked.`
 const topText = `respawner [options] top
 
 Shows all services of the runtime directory and what they use, until q is
-pressed. Arrows or j and k select one; enter or t shows its processes, l the
+pressed, problems first. Arrows or j and k select one; enter or t shows its processes, l the
 end of its log, r restarts it, s stops it.
 
 CPU% is of one processor. MEM is the proportional set size of all processes,
