@@ -65,7 +65,7 @@ func TestListProblemsFirst(t *testing.T) {
 			t.Errorf("%v --json: %v, %v", tt.words, err, r)
 		}
 	}
-	if cell := all[2].listed()[6]; !regexp.MustCompile(`^next start in 1m \d+s: killed by signal 9 \(SIGKILL\)$`).MatchString(cell) {
+	if cell := all[2].listed()[6]; !regexp.MustCompile(`^next start in 1m \d+s: pid \d+ killed by signal 9 \(SIGKILL\)$`).MatchString(cell) {
 		t.Errorf("in backoff: %q", cell)
 	}
 	endTrouble(all)
@@ -109,7 +109,7 @@ func TestTopProblemsFirst(t *testing.T) {
 		t.Errorf("an orphan is not red: %q", text)
 	}
 	w.press("Down", "Down")
-	w.shows(`^x-waits  in 1m \d+s: killed by signal 9 \(SIGKILL\)`)
+	w.shows(`^x-waits  in 1m \d+s: pid \d+ killed by signal 9 \(SIGKILL\)`)
 	w.shows(`^> x-waits +backoff +- +- +0 +- +- `)
 	shown := map[string]bool{}
 	eventually(t, "it counts down", func() bool {

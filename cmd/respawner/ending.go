@@ -7,6 +7,7 @@ import (
 
 	"respawner/watch"
 	"respawner/watch/control"
+	"respawner/watch/service"
 )
 
 // ending is the error with which a supervisor exits, nil for a normal end. In the foreground its
@@ -42,33 +43,14 @@ func programCode(r watch.Result) int {
 
 // howEnded says how a process ended.
 func howEnded(e control.Exit) string {
-	switch {
-	case e.Signal > 0:
-		return "killed by signal " + signalName(e.Signal) + killer(e)
-	case e.Code >= 0:
-		return fmt.Sprintf("exited, status %d", e.Code)
+	exit := service.Exit{Known: e.Code >= 0, Code: e.Code, Signal: e.Signal, Core: e.Core, After: time.Duration(e.After * float64(time.Second))}
+	for _, by := range []service.Killer{service.ByRespawner, service.ByKernel} {
+		if e.By == by.String() {
+			exit.By = by
+		}
 	}
-	return "ended, nobody knows how"
+	return exit.Words()
 }
-
-// killer says which side sent the signal that has killed a process, where that is known.
-func killer(e control.Exit) string {
-	switch {
-	case e.Core:
-		return ", core dumped"
-	case e.By == byRespawner:
-		return fmt.Sprintf(" by respawner, after %v", time.Duration(e.After*float64(time.Second)))
-	case e.By == byOOMKiller:
-		return " by the kernel's OOM killer"
-	}
-	return ""
-}
-
-// The sides that send a signal, as control.Exit.By names them.
-const (
-	byRespawner = "respawner"
-	byOOMKiller = "oom-killer"
-)
 
 // whoEnded names the process that an event tells the end of, and says how.
 func whoEnded(ev control.Event) string {

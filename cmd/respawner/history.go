@@ -232,7 +232,7 @@ func blameOOMKiller(past []control.Event) {
 			exits[ev.PID] = ev.Exit
 		case service.NoteOOMKilled:
 			if e := exits[ev.PID]; e != nil {
-				e.By = byOOMKiller
+				e.By = service.ByKernel.String()
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"respawner/watch/control"
@@ -90,14 +91,5 @@ func lastWords(s *control.Status, now time.Time) string {
 
 // nextStart counts down to the start that is due, and says what it is due to.
 func nextStart(s *control.Status, now time.Time) string {
-	return "in " + describeWait(s.NextStart.Sub(now)) + ": " + causeOfBackoff(s)
-}
-
-// causeOfBackoff is the end with which the backoff has begun, if there was one: a program that
-// can't be started has none. LastExit.At is rounded.
-func causeOfBackoff(s *control.Status) string {
-	if e := s.LastExit; e != nil && s.Since.Sub(e.At).Abs() <= time.Millisecond {
-		return howEnded(*e)
-	}
-	return s.Message
+	return "in " + describeWait(s.NextStart.Sub(now)) + ": " + strings.TrimPrefix(s.Message, s.Name+": ")
 }

@@ -26,7 +26,7 @@ func zoo() []*control.Status {
 			Processes: []control.Process{{PID: 4194304, PPID: 7, Role: "main"}}},
 		{Name: "silent", State: "unknown", Message: "silent: the supervisor does not answer"},
 		{Name: "single.sh", State: "backoff", Since: ago(2 * time.Second), NextStart: &next, SupervisorPID: 5, Restarts: 3,
-			LastExit: &control.Exit{PID: 123, Code: 1, At: ago(2 * time.Second)}},
+			LastExit: &control.Exit{PID: 123, Code: 1, At: ago(2 * time.Second)}, Message: "single.sh: pid 123 exited, status 1"},
 		{Name: "über-日本語", State: "stopped", Since: ago(50 * time.Minute)},
 	}
 	slices.SortFunc(all, byUrgency)
@@ -62,18 +62,16 @@ func TestByUrgency(t *testing.T) {
 	}
 }
 
-// A backoff tells what it is due to: the end that it began with, or why the program can't be started.
-func TestCauseOfBackoff(t *testing.T) {
+// A backoff counts down, and tells what it is due to.
+func TestNextStart(t *testing.T) {
 	next := renderNow.Add(2500 * time.Millisecond)
-	killed := &control.Exit{PID: 9, Signal: 9, At: ago(time.Second), By: byOOMKiller}
-	for want, s := range map[string]control.Status{
-		"next start in 2.5s: killed by signal 9 (SIGKILL) by the kernel's OOM killer": {Since: ago(time.Second), LastExit: killed, Message: "web: proc 9"},
-		"next start in 2.5s: no such program":                                         {Since: ago(0), LastExit: killed, Message: "no such program"},
-		"next start in 2.5s: it failed":                                               {Since: ago(0), Message: "it failed"},
+	s := &control.Status{Name: "web", State: "backoff", NextStart: &next, LastExit: &control.Exit{PID: 9, Signal: 9}}
+	for message, want := range map[string]string{
+		"web: pid 9 killed by signal 9 (SIGKILL)": "next start in 2.5s: pid 9 killed by signal 9 (SIGKILL)",
+		"web exited, status 78 before it was up":  "next start in 2.5s: web exited, status 78 before it was up",
 	} {
-		s.State, s.NextStart = "backoff", &next
-		if got := lastWords(&s, renderNow); got != want {
-			t.Errorf("%q, want %q", got, want)
+		if s.Message = message; lastWords(s, renderNow) != want {
+			t.Errorf("%q, want %q", lastWords(s, renderNow), want)
 		}
 	}
 }

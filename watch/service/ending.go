@@ -80,7 +80,7 @@ func (m *Machine) giveUp(now time.Time, v verdict) {
 // crash ends what is left of the service, to start it again.
 func (m *Machine) crash(now time.Time, text string) {
 	if limit := m.spec.RespawnLimit; limit > 0 && m.restarts >= limit {
-		m.giveUp(now, verdict{true, 1, fmt.Sprintf("%s; gave up after %d restarts", text, m.restarts)})
+		m.giveUp(now, verdict{true, 1, fmt.Sprintf("%s; gave up after %s", text, plural(m.restarts, "restart"))})
 		return
 	}
 	m.message = text

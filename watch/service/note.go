@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -157,6 +158,8 @@ func (m *Machine) noteOOMKilled(ev OOMKilled) {
 	m.do(Note{What: NoteOOMKilled, PID: ev.PID, Text: text})
 	m.warn("%s: %s", m.spec.Name, text)
 	if last := &m.lastExit; last.PID == ev.PID && last.Exit.Signal == sigKill {
+		before := last.Exit.Words()
 		last.Exit.By = ByKernel
+		m.message = strings.Replace(m.message, before, last.Exit.Words(), 1)
 	}
 }

@@ -32,7 +32,7 @@ func exitedRunning(m *Machine, now time.Time, ev Event) {
 // crashOf is the crash of the service by the end of one process.
 func (m *Machine) crashOf(now time.Time, cause LastExit) {
 	m.lastExit = cause
-	m.crash(now, fmt.Sprintf("%s: proc %d %s", m.spec.Name, cause.PID, cause.Exit))
+	m.crash(now, fmt.Sprintf("%s: pid %d %s", m.spec.Name, cause.PID, cause.Exit.Words()))
 }
 
 func (m *Machine) mainEnded(d death) {
@@ -42,7 +42,7 @@ func (m *Machine) mainEnded(d death) {
 }
 
 func (m *Machine) normal(e Exit) verdict {
-	return verdict{text: fmt.Sprintf("%s has ended normally (%s)", m.spec.Name, e)}
+	return verdict{text: fmt.Sprintf("%s has ended normally (%s)", m.spec.Name, e.Words())}
 }
 
 func namedRunning(m *Machine, _ time.Time, ev Event) {

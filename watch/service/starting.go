@@ -135,7 +135,7 @@ func (m *Machine) settleAgain(now time.Time) {
 // there. A daemon that does so later, once it was up, has failed silently.
 func (m *Machine) endedStarting(now time.Time, d death) {
 	m.lastExit = d.last()
-	text := fmt.Sprintf("%s %s before it was up", m.spec.Name, d.Exit)
+	text := fmt.Sprintf("%s %s before it was up", m.spec.Name, d.Exit.Words())
 	silent := m.spec.succeeded(d.Exit)
 	if silent {
 		text = fmt.Sprintf("%s %s and left no process behind", m.spec.Name, d.Exit)
