@@ -1,6 +1,7 @@
 package service
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,5 +22,19 @@ func TestWords(t *testing.T) {
 	}
 	if a, b := plural(1, "restart"), plural(2, "restart"); a != "1 restart" || b != "2 restarts" {
 		t.Errorf("%q, %q", a, b)
+	}
+}
+
+func TestSignalName(t *testing.T) {
+	var got []string
+	for signal := range 33 {
+		got = append(got, SignalName(signal))
+	}
+	want := "0, 1 (SIGHUP), 2 (SIGINT), 3 (SIGQUIT), 4 (SIGILL), 5 (SIGTRAP), 6 (SIGABRT), 7 (SIGBUS), 8 (SIGFPE), 9 (SIGKILL), " +
+		"10 (SIGUSR1), 11 (SIGSEGV), 12 (SIGUSR2), 13 (SIGPIPE), 14 (SIGALRM), 15 (SIGTERM), 16 (SIGSTKFLT), 17 (SIGCHLD), " +
+		"18 (SIGCONT), 19 (SIGSTOP), 20 (SIGTSTP), 21 (SIGTTIN), 22 (SIGTTOU), 23 (SIGURG), 24 (SIGXCPU), 25 (SIGXFSZ), " +
+		"26 (SIGVTALRM), 27 (SIGPROF), 28 (SIGWINCH), 29 (SIGIO), 30 (SIGPWR), 31 (SIGSYS), 32"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("got %q", got)
 	}
 }
