@@ -160,6 +160,6 @@ func (m *Machine) noteOOMKilled(ev OOMKilled) {
 	if last := &m.lastExit; last.PID == ev.PID && last.Exit.Signal == sigKill {
 		before := last.Exit.Words()
 		last.Exit.By = ByKernel
-		m.message = strings.Replace(m.message, before, last.Exit.Words(), 1)
+		m.message = strings.ReplaceAll(m.message, before, last.Exit.Words())
 	}
 }
