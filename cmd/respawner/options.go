@@ -74,6 +74,7 @@ type options struct {
 
 	Program string // as the user wrote it
 	Args    []string
+	Folder  string // that the program is to run in, see workFolder
 	JSON    bool
 
 	Signal  syscall.Signal // to be sent, to All or to the main process
@@ -302,7 +303,7 @@ func absolute(flag, path string) (string, error) {
 	if strings.ContainsRune(path, 0) {
 		return "", usagef("bad --%s %q: a path has no NUL in it", flag, path)
 	}
-	abs, err := filepath.Abs(path)
+	abs, err := inFolder(path)
 	if err != nil {
 		return "", usagef("bad --%s %q: %v; give an absolute path", flag, path, err)
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,6 +34,9 @@ func start(o options) error {
 		if err := watch.Probe(); err != nil {
 			return err
 		}
+	}
+	if err := o.findFolder(); err != nil && before == nil && pipe == nil {
+		return err
 	}
 	path, err := lookUp(o.Program)
 	if err != nil && before == nil && o.Then != watch.ThenStop { // for those it need not be there
@@ -83,34 +85,42 @@ func noFolders(paths []string) error {
 
 // thisCommand is how this process was called.
 func thisCommand() control.Command {
-	dir, _ := os.Getwd() // a folder that was removed: then there is none to go back to
-	return control.Command{Args: os.Args, Env: os.Environ(), Dir: dir}
+	dir, _ := workFolder() // a folder that was removed: then there is none to go back to
+	return control.Command{Args: os.Args, Env: without(os.Environ(), folderEnv), Dir: dir}
+}
+
+// nameOf returns the absolute path of a program, with an error if it can't be run.
+func nameOf(program string) (path string, err error) {
+	if strings.Contains(program, "/") {
+		if path, err = inFolder(program); err == nil {
+			_, err = exec.LookPath(path)
+		}
+		return path, err
+	}
+	if path, err = exec.LookPath(program); err == nil || errors.Is(err, exec.ErrDot) {
+		return inFolder(path)
+	}
+	return path, err
 }
 
 // lookUp finds a program as a shell would; the path is absolute, because some
-// programs (sshd, nginx) exec themselves by the name they were called by.
+// programs (sshd, nginx) exec themselves by the name they were called by. That of
+// a program that is missing is returned with the error, if it was named by one.
 func lookUp(program string) (string, error) {
-	path, err := exec.LookPath(program)
-	if errors.Is(err, exec.ErrDot) {
-		err = nil
-	}
-	var abs string
-	if err == nil {
-		abs, err = filepath.Abs(path)
-	}
+	path, err := nameOf(program)
 	switch {
 	case err == nil:
-		return abs, nil
+		return path, nil
 	case errors.Is(err, exec.ErrNotFound):
-		return "", exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program in $PATH", program)}
+		return path, exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program in $PATH", program)}
 	case errors.Is(err, fs.ErrNotExist):
-		return "", exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program", program)}
+		return path, exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program", program)}
 	case errors.Is(err, syscall.EISDIR):
-		return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: is a directory, not a program", program)}
+		return path, exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: is a directory, not a program", program)}
 	case errors.Is(err, fs.ErrPermission):
-		return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: not executable: permission denied", program)}
+		return path, exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: not executable: permission denied", program)}
 	}
-	return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: %v", program, err)}
+	return path, exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: %v", program, err)}
 }
 
 // report is what the supervisor in the background tells the command that
@@ -176,7 +186,11 @@ func startBackground(again control.Command, then watch.Then) (text string, err e
 	}
 	cmd := exec.Command(self)
 	cmd.Args, cmd.Dir = again.Args, again.Dir
-	cmd.Env = append(watch.Unmarked(again.Env), backgroundEnv+"="+valueOf(again.Env, procsEnv), procsEnv+"=1", thenEnv+"="+strconv.Itoa(int(then)),
+	if _, err := os.Stat(again.Dir + "/."); again.Dir != "" && err != nil {
+		cmd.Dir = "/" // without the folder it can still be taken over, and ended
+	}
+	cmd.Env = append(without(watch.Unmarked(again.Env), folderEnv), folderEnv+"="+again.Dir,
+		backgroundEnv+"="+valueOf(again.Env, procsEnv), procsEnv+"=1", thenEnv+"="+strconv.Itoa(int(then)),
 		socketEnv+"="+os.Getenv(socketEnv)) // of the service that this command was called below
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

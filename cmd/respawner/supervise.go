@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 
 	"respawner/watch"
@@ -254,7 +252,8 @@ func (s *supervision) configure() (watch.Config, error) {
 			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
 		},
 		Program: watch.Program{
-			Path: s.path, Args: append([]string{s.path}, o.Args...), Env: s.environ(), Files: files, Clean: o.Clean,
+			Path: s.path, Dir: o.Folder, Args: append([]string{s.path}, o.Args...), Env: s.environ(),
+			Files: files, Clean: o.Clean,
 		},
 		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
 		ID: s.claim.ID(), State: s.claim, History: history,
@@ -266,7 +265,7 @@ func (s *supervision) configure() (watch.Config, error) {
 
 // environ is the program's environment.
 func (s *supervision) environ() []string {
-	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, socketEnv+"=") })
+	env := without(without(os.Environ(), folderEnv), socketEnv)
 	return append(env, socketEnv+"="+filepath.Join(s.o.RuntimeDir, s.o.Name+".sock"))
 }
 
