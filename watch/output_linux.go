@@ -35,6 +35,7 @@ type output struct {
 
 	text    []byte // read, but not yet a line
 	lines   [][]byte
+	cut     []byte // lines that were cut, with their marks
 	last    tail
 	failing bool // the sink took not all, the last time
 	lost    int  // lines, since then
@@ -88,7 +89,13 @@ func (o *output) read(from func([]byte) (int, error)) error {
 	return err
 }
 
-func (o *output) take(line []byte) {
+// take takes a line to be written; one that was cut gets a mark of that.
+func (o *output) take(line []byte, cut bool) {
+	if cut {
+		begin := len(o.cut)
+		o.cut = append(append(o.cut, line...), cutMark...)
+		line = o.cut[begin:]
+	}
 	if o.lines = append(o.lines, line); len(o.lines) == maxBatch {
 		o.write()
 	}
@@ -117,7 +124,7 @@ func (o *output) write() {
 		o.lost = 0
 	}
 	o.failing = err != nil
-	o.lines = o.lines[:0]
+	o.lines, o.cut = o.lines[:0], o.cut[:0]
 }
 
 // ask has the goroutine do something between two reads. It never blocks, and
@@ -187,7 +194,7 @@ func (o *output) quote(begun time.Time) bool {
 		o.drain()
 		lines := o.last.since(begun)
 		if len(o.text) > 0 {
-			lines = append(lines, string(o.text[:min(len(o.text), lastLineLen)]))
+			lines = append(lines, string(short(o.text)))
 		}
 		o.quotes <- lines[max(0, len(lines)-lastLines):]
 		o.wake.call()
@@ -218,7 +225,7 @@ var errStuck = errors.New("what the program's output is written to takes no more
 func (o *output) writeRest() {
 	o.drain()
 	if len(o.text) > 0 {
-		o.take(o.text)
+		o.take(o.text, false)
 		o.write()
 	}
 	o.leave = true
