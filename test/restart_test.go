@@ -50,7 +50,7 @@ func TestRestartThatCrashes(t *testing.T) {
 func TestActOnNobody(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "nobody-knows-me")
-	for _, words := range [][]string{{"restart"}, {"reload"}, {"signal", "USR1"}, {"reset"}, {"events", "-f"}} {
+	for _, words := range [][]string{{"restart"}, {"reload"}, {"signal", "USR1"}, {"reset"}} {
 		mustFail(t, s.tell(words[0], words[1:]...), 1, "respawner start --name nobody-knows-me PROGRAM")
 	}
 	if exists(s.runtime) {

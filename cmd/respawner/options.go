@@ -82,6 +82,7 @@ type options struct {
 	For     string        // the state to wait for
 	Timeout time.Duration // how long; 0: for ever
 	Stream  bool          // what happens from now on
+	Only    []string      // the kinds of events to tell of; empty: all
 	Lives   int           // how many to tell of; 0: all
 	View    view          // what logs prints
 }
@@ -94,6 +95,9 @@ func (o options) supervisorPidfile(name string) string {
 // newOptions validates what a command was given. Its errors are usageErrors.
 func newOptions(c *cli.Context, steps []reader) (options, error) {
 	o := options{JSON: c.Bool(flagJSON)}
+	if c.Bool(flagUTC) {
+		time.Local = time.UTC // the zone of all that is printed and of all that is read
+	}
 	for _, read := range append(steps, (*options).readRuntimeDir) {
 		if err := read(&o, c); err != nil {
 			return options{}, err
