@@ -56,16 +56,13 @@ func start(o options) error {
 		return err
 	}
 	if o.Foreground {
-		return supervise(o, path, sayAlready)
+		return supervise(o, path, o.sayAlready)
 	}
-	return startAway(o)
+	return startAway()
 }
 
 // startAway starts a service in the background, and says what came of it.
-func startAway(o options) error {
-	if o.Log == logSyslog && !syslogAvailable() {
-		fmt.Fprintln(os.Stderr, "respawner: no syslog here, so messages are lost: --log FILE keeps them")
-	}
+func startAway() error {
 	text, err := startBackground(thisCommand(), watch.ThenRun)
 	if err == nil {
 		_, err = fmt.Println(printable(text))
@@ -153,9 +150,19 @@ func (r report) warn(text string) report {
 
 // sayAlready is all that a start in the foreground reports: the rest is in the
 // log, and its output is the program's.
-func sayAlready(r report) {
+func (o options) sayAlready(r report) {
+	if o.Log != logStderr {
+		r.sayWarning()
+	}
 	if r.Already {
 		fmt.Println(printable(r.Text))
+	}
+}
+
+// sayWarning says on stderr what the user should know besides.
+func (r report) sayWarning() {
+	if r.Warning != "" {
+		fmt.Fprintf(os.Stderr, "respawner: warning: %s\n", printable(r.Warning))
 	}
 }
 
@@ -221,9 +228,7 @@ func outcome(pipe io.Reader, end func() error) (text string, err error) {
 	if rep.Ended {
 		_ = end() // with the status that was reported
 	}
-	if rep.Warning != "" {
-		fmt.Fprintf(os.Stderr, "respawner: warning: %s\n", printable(rep.Warning))
-	}
+	rep.sayWarning()
 	if rep.Status != 0 {
 		return "", exitError{rep.Status, rep.Text, rep.Output}
 	}

@@ -26,6 +26,26 @@ type supervision struct {
 	claim  *control.Claim
 	before *baggage // of an earlier binary in this process, nil for none
 	alone  bool     // the service may run on without us: somebody is to find it
+
+	warnings []string // what the user should know besides
+}
+
+// warn says what the user should know: in the log, and with the first report.
+func (s *supervision) warn(text string) {
+	if text != "" {
+		s.log.Warn(s.o.Name + ": " + text)
+		s.warnings = append(s.warnings, text)
+	}
+}
+
+// warned adds what was warned of to a report, unless nothing was started.
+func (s *supervision) warned(r report) report {
+	for _, text := range s.warnings {
+		if !r.Already {
+			r = r.warn(text)
+		}
+	}
+	return r
 }
 
 // supervise is the supervisor: it returns when the service has ended. tell
@@ -34,7 +54,8 @@ func supervise(o options, path string, tell func(report)) error {
 	runtime.GOMAXPROCS(1) // in the foreground; in the background procsEnv has told so
 	watch.CatchSignals()  // before there is anything that would have to be put away
 	var once sync.Once
-	s := &supervision{o: o, path: path, tell: func(r report) { once.Do(func() { tell(r) }) }}
+	s := &supervision{o: o, path: path}
+	s.tell = func(r report) { once.Do(func() { tell(s.warned(r)) }) }
 	err := s.run(s.takeClaim)
 	if err != nil {
 		s.tell(report{Status: exitCode(err), Text: err.Error(), Ended: true})
@@ -51,9 +72,11 @@ func takeOver(o options, path string, before *baggage) error {
 // run opens the log and the runtime directory, has the service claimed, and
 // supervises it.
 func (s *supervision) run(claim func() error) (err error) {
-	if s.log, err = newLogger(s.o.Log); err != nil {
+	var warning string
+	if s.log, warning, err = newLogger(s.o); err != nil {
 		return err
 	}
+	s.warn(warning)
 	if s.dir, err = control.MakeDir(s.o.RuntimeDir); err == nil {
 		defer s.dir.Close()
 		err = claim()
@@ -157,9 +180,7 @@ func (s *supervision) hold() (*control.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	if warning != "" {
-		s.log.Warn(s.o.Name + ": " + warning)
-	}
+	s.warn(warning)
 	c, err := s.configure()
 	if err == nil {
 		err = s.goOn(&c)
@@ -171,9 +192,7 @@ func (s *supervision) hold() (*control.Status, error) {
 	c.Output = output
 	c.Report = func(r watch.Report) {
 		unborn = r.Ended && r.Status != 0
-		said := announce(s.o.Name, r)
-		said.Warning = warning
-		s.tell(said)
+		s.tell(announce(s.o.Name, r))
 	}
 	result, err := watch.Run(c)
 	s.alone = err != nil && (s.alone || result.Last != nil)
