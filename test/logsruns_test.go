@@ -13,7 +13,7 @@ import (
 )
 
 // logs marks where each run of the program begins and how it ended: before its
-// first line and behind its last words. The file has no marks.
+// first line and behind its last words. The file has no such lines.
 func TestLogsMarkRuns(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, `trap 'echo bye; exit 0' TERM; echo hello; while :; do sleep 0.1; done`)
@@ -36,11 +36,11 @@ func TestLogsMarkRuns(t *testing.T) {
 		t.Errorf("got:\n%s\nwant:\n%s", r, want)
 	}
 	if strings.Contains(s.kept().text(), "--") {
-		t.Errorf("the file has marks:\n%s", s.kept().text())
+		t.Errorf("the file has such lines:\n%s", s.kept().text())
 	}
 	for n, want := range map[string]string{
 		"1": "bye\n-- ended: sh was stopped\n",
-		"2": "-- started, pid " + fmt.Sprint(third.MainPID) + "\nhello\nbye\n-- ended: sh was stopped\n",
+		"2": "-- ended: it was restarted on request\n-- started, pid " + fmt.Sprint(third.MainPID) + "\nhello\nbye\n-- ended: sh was stopped\n",
 	} {
 		if r := s.tell("logs", "-n", n); bare(r) != want {
 			t.Errorf("-n %s: %s\nwant:\n%s", n, r, want)

@@ -44,7 +44,7 @@ func (w talker) says(text string) {
 	w.kept().waitFor(` `+regexp.QuoteMeta(text)+`$`, 1)
 }
 
-var markOfRun = regexp.MustCompile(`(?m)^.*` + stamp + `-- .*\n`)
+var boundOfRun = regexp.MustCompile(`(?m)^.*` + stamp + `-- .*\n`)
 
 // logs of several services are one stream in the order of time, each line with
 // the name of its service; patterns and no name at all mean several.
@@ -64,7 +64,7 @@ func TestLogsOfSeveral(t *testing.T) {
 		return call(t, append([]string{"logs", "--runtime-dir", dir + "/run"}, words...)...)
 	}
 	bare := func(r result) string {
-		return regexp.MustCompile(stamp).ReplaceAllString(markOfRun.ReplaceAllString(r.stdout, ""), "")
+		return regexp.MustCompile(stamp).ReplaceAllString(boundOfRun.ReplaceAllString(r.stdout, ""), "")
 	}
 	all := "web-1 | one\nw     | two\nweb-1 | three\nother | four\nw     | five\n"
 	some := strings.Replace(all, "other | four\n", "", 1)
@@ -134,13 +134,13 @@ func TestLogsGrep(t *testing.T) {
 		}
 	}
 	if r := s.tell("logs", "--grep", "2026|started"); r.code != 0 || r.stdout != "" {
-		t.Errorf("times and marks are searched: %v", r)
+		t.Errorf("times and bounds of runs are searched: %v", r)
 	}
 	mustFail(t, s.tell("logs", "--grep", "("), 2, `bad --grep "("`)
 	s.stop()
 }
 
-// On a terminal names have colours of their own, and the log obeys nobody.
+// On a terminal names have colours of their own, and what is in a line is shown, not obeyed.
 func TestLogsInColour(t *testing.T) {
 	t.Parallel()
 	dir := tempDir(t)

@@ -19,7 +19,7 @@ func (s *service) kept() textFile {
 	return textFile{s.t, s.runtime + "/log/" + s.name + ".log"}
 }
 
-// logs is what respawner logs prints, without the times and the marks of runs.
+// logs is what respawner logs prints, without the times and the lines between runs.
 func (s *service) logs(options ...string) []string {
 	s.t.Helper()
 	r := s.tell("logs", options...)

@@ -51,7 +51,7 @@ func exitOfNote(n service.Note) *control.Exit {
 func (s *Host) note(u *unit, ev control.Event) {
 	u.journal.seq++
 	ev.Seq, ev.Time = u.journal.seq, time.Now().Truncate(time.Millisecond)
-	if service.What(ev.What) == service.NoteStarted { // the program may have written something since
+	if service.What(ev.What) == service.NoteStarted && !u.begun.IsZero() { // the program may have written something since
 		ev.Time = u.begun.Truncate(time.Millisecond)
 	}
 	if u.server != nil {

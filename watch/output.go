@@ -42,8 +42,8 @@ type Sink interface {
 // maxLine is where lines are cut, in bytes.
 const maxLine = 8 << 10
 
-// cutMark is what a line ends with that was cut.
-const cutMark = "…"
+// ellipsis is what a line ends with that was cut.
+const ellipsis = "…"
 
 // splitLines gives each whole line of text, without its newline; one longer
 // than maxLine comes in pieces, of which all but the last were cut. What is left
@@ -84,7 +84,7 @@ func short(line []byte) []byte {
 	if len(line) <= lastLineLen {
 		return line
 	}
-	return append(line[:lastLineLen:lastLineLen], cutMark...)
+	return append(line[:lastLineLen:lastLineLen], ellipsis...)
 }
 
 func (t *tail) add(at time.Time, line []byte) {

@@ -18,7 +18,7 @@ func split(text []byte, read int) (lines []string, rest string) {
 		text = text[n:]
 		left := splitLines(held, func(line []byte, cut bool) {
 			if cut {
-				line = append(bytes.Clone(line), cutMark...)
+				line = append(bytes.Clone(line), ellipsis...)
 			}
 			lines = append(lines, string(line))
 		})
@@ -40,9 +40,9 @@ func TestSplitLines(t *testing.T) {
 		{"a\n\r\n\x00\x1b\nb", []string{"a", "\r", "\x00\x1b"}, "b"},
 		{long, nil, long},
 		{long + "\n", []string{long}, ""},
-		{long + "y", []string{long + cutMark}, "y"},
-		{long + "y\nz", []string{long + cutMark, "y"}, "z"},
-		{long + long + "\n", []string{long + cutMark, long}, ""},
+		{long + "y", []string{long + ellipsis}, "y"},
+		{long + "y\nz", []string{long + ellipsis, "y"}, "z"},
+		{long + long + "\n", []string{long + ellipsis, long}, ""},
 	}
 	for _, tt := range tests {
 		for _, read := range []int{1, 7, maxLine - 1, maxLine, maxLine + 1, 1 << 20} {
@@ -69,7 +69,7 @@ func FuzzSplitLines(f *testing.F) {
 		}
 		for i, line := range lines {
 			if len(line) > maxLine {
-				lines[i] = strings.TrimSuffix(line, cutMark)
+				lines[i] = strings.TrimSuffix(line, ellipsis)
 			}
 		}
 		if got := strings.Join(lines, "") + rest; got != strings.ReplaceAll(string(text), "\n", "") {

@@ -55,7 +55,7 @@ type eventStream struct {
 
 	mu       sync.Mutex // of all below
 	tell     func(named) error
-	err      error // of tell: nobody can be told any more
+	err      error // of tell: the reader has gone
 	followed map[string]hold
 	last     map[string]control.Event // that was told of a service
 }

@@ -24,7 +24,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// awaitHangup returns when nobody reads any more what is printed to f.
+// awaitHangup returns when the reader of what is printed to f has gone.
 func awaitHangup(f *os.File) {
 	fds := []unix.PollFd{{Fd: int32(f.Fd())}}
 	for {
@@ -85,7 +85,7 @@ func (f *following) catchUp() error {
 }
 
 // run calls news whenever there may be something to print. It returns when
-// nobody reads any more, or with an error.
+// the reader has gone, or with an error.
 func (f *following) run(news func() error) (err error) {
 	for gone := false; !gone && err == nil; {
 		if err = news(); err == nil {
@@ -103,7 +103,7 @@ func (f *following) run(news func() error) (err error) {
 const gatherTime = 30
 
 func (f *following) gather() error {
-	fds := []unix.PollFd{{Fd: int32(f.reader.Fd())}} // no longer if nobody reads any more
+	fds := []unix.PollFd{{Fd: int32(f.reader.Fd())}} // no longer if the reader has gone
 	if _, err := unix.Poll(fds, gatherTime); err != nil && err != unix.EINTR {
 		return os.NewSyscallError("poll", err)
 	}

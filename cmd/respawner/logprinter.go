@@ -25,7 +25,7 @@ func newLogPrinter(f *os.File) *logPrinter {
 	return &logPrinter{file: f, out: bufio.NewWriter(f), d: displayOf(f), safe: isTerminal(f)}
 }
 
-// close prints what is left; nobody may be there to read it.
+// close prints what is left; the reader may have gone.
 func (p *logPrinter) close() { _ = p.out.Flush() }
 
 // nameStyles tell services from each other.
@@ -55,7 +55,7 @@ func (p *logPrinter) print(s *logSource, e logEntry) error {
 	if p.safe {
 		text = shown(text)
 	}
-	if e.mark {
+	if e.bound {
 		text, look = printable(text), bold
 	}
 	_, err := p.out.WriteString(facing.draw(append(l, cell{text, look})) + "\n")
@@ -119,7 +119,7 @@ func earliest(heads []*logHead) *logHead {
 	return first
 }
 
-// follow prints what comes, until nobody reads any more.
+// follow prints what comes, until the reader has gone.
 func (p *logPrinter) follow(all []*logSource) error {
 	f, err := newFollowing(p.file)
 	if err != nil {
@@ -146,9 +146,9 @@ func (p *logPrinter) follow(all []*logSource) error {
 	return f.run(func() error { return p.news(all, f.catchUp) })
 }
 
-// news prints what has come: lines, and marks among them.
+// news prints what has come: lines, and bounds among them.
 func (p *logPrinter) news(all []*logSource, catchUp func() error) error {
-	for _, s := range all { // first, so that a mark is known before the lines behind it
+	for _, s := range all { // first, so that a bound is known before the lines behind it
 		if err := s.runs.news(); err != nil {
 			return err
 		}

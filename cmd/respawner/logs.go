@@ -101,7 +101,7 @@ func (o options) openSource(dir *control.Dir, name string) (*logSource, error) {
 	}
 	s := &logSource{name: name, h: h, view: o.View}
 	if o.View.Grep == nil && dir != nil {
-		s.runs = &runMarks{dir: dir, name: name, file: filepath.Join(o.RuntimeDir, name+".history")}
+		s.runs = &runBounds{dir: dir, name: name, file: filepath.Join(o.RuntimeDir, name+".history")}
 	}
 	return s, nil
 }

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// logEntry is a line of a log, or a mark beside them.
+// logEntry is a line of a log, or a bound of a run between them.
 type logEntry struct {
 	at      time.Time // of the line before it, where it has none
 	text    []byte    // without its time; it stands until the next one is asked for
 	stamped bool
-	mark    bool
+	bound   bool
 }
 
 // logSource is the log of one service, as it is shown.
@@ -20,7 +20,7 @@ type logSource struct {
 	name string
 	h    *logFiles
 	view view
-	runs *runMarks // nil: they are not shown
+	runs *runBounds // nil: they are not shown
 
 	look  style // of its name
 	lines lineCutter
@@ -41,7 +41,7 @@ func (s *logSource) entry(line []byte) (e logEntry, wanted bool) {
 // errEnough ends the reading of a log of which no more is wanted.
 var errEnough = errors.New("no more is wanted")
 
-// past returns what is in the log by now: lines, and marks among them.
+// past returns what is in the log by now: lines, and bounds of runs among them.
 func (s *logSource) past() iter.Seq2[logEntry, error] {
 	return func(yield func(logEntry, error) bool) {
 		give := func(e logEntry) error {
@@ -66,7 +66,7 @@ func (s *logSource) past() iter.Seq2[logEntry, error] {
 	}
 }
 
-// readPast gives the lines that the view shows, and marks before them.
+// readPast gives the lines that the view shows, and bounds of runs before them.
 func (s *logSource) readPast(give func(logEntry) error) error {
 	v, ring := s.view, lineRing{}
 	if v.picks() && v.Lines != 0 {
@@ -82,7 +82,7 @@ func (s *logSource) readPast(give func(logEntry) error) error {
 		switch {
 		case before: // it is read only for its time
 			before = false
-			s.runs.since(e.at)
+			s.runs.behind(e.at)
 			return nil
 		case !wanted:
 			return nil
@@ -98,14 +98,14 @@ func (s *logSource) readPast(give func(logEntry) error) error {
 	}
 	for i := 0; err == nil && i < len(ring.kept); i++ {
 		if i == 0 {
-			s.runs.since(ring.lost)
+			s.runs.behind(ring.lost)
 		}
 		err = s.give(ring.kept[i], give)
 	}
 	return err
 }
 
-// give gives a line, and the marks that come before it.
+// give gives a line, and the bounds of runs that come before it.
 func (s *logSource) give(e logEntry, give func(logEntry) error) error {
 	if err := s.runs.before(e, give); err != nil {
 		return err
@@ -133,8 +133,8 @@ func (r *lineRing) add(e logEntry) {
 // written by another program.
 const maxShown = 64 << 10
 
-// cutMark is what a line ends with that was cut.
-const cutMark = "…"
+// ellipsis is what a line ends with that was cut.
+const ellipsis = "…"
 
 // lineCutter cuts what is written to it into lines.
 type lineCutter struct {
@@ -148,7 +148,7 @@ func (c *lineCutter) Write(text []byte) (int, error) {
 		bare, ended := bytes.CutSuffix(part, []byte{'\n'})
 		for len(c.line)+len(bare) > maxShown {
 			room := maxShown - len(c.line)
-			c.line = append(append(c.line, bare[:room]...), cutMark...)
+			c.line = append(append(c.line, bare[:room]...), ellipsis...)
 			bare = bare[room:]
 			if err := c.take(); err != nil {
 				return 0, err

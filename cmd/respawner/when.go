@@ -1,7 +1,6 @@
 package main
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +34,6 @@ var (
 		time.RFC3339, "2006-01-02 15:04:05Z07:00", time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly,
 	}
 	clockLayouts = [...]string{"15:04", time.TimeOnly}
-	longAgo      = regexp.MustCompile(`^(?:(\d{1,5})w)?(?:(\d{1,5})d)?(.*)$`)
 )
 
 // minEpoch is the least number that is taken for seconds since 1970: less is
@@ -74,20 +72,27 @@ func parseEpoch(s string, now time.Time) (time.Time, bool) {
 
 // parseAgo reads 2h30m, or 1w2d with the rest of a duration behind it.
 func parseAgo(s string, now time.Time) (time.Time, bool) {
-	m := longAgo.FindStringSubmatch(s)
-	if m == nil || s == "" || strings.Trim(s, ".0123456789") == "" {
-		return time.Time{}, false
-	}
-	weeks, _ := strconv.Atoi(m[1]) // digits or nothing
-	days, _ := strconv.Atoi(m[2])
-	ago, err := time.ParseDuration("0" + m[3])
-	if m[3] == "" {
-		ago, err = 0, nil
+	weeks, rest := cutUnit(s, "w")
+	days, rest := cutUnit(rest, "d")
+	ago, err := time.Duration(0), error(nil)
+	if rest != "" || s == "" {
+		ago, err = time.ParseDuration(rest)
 	}
 	if err != nil || ago < 0 {
 		return time.Time{}, false
 	}
 	return now.AddDate(0, 0, -7*weeks-days).Add(-ago), true
+}
+
+// cutUnit cuts a whole number of some unit off the beginning of a text, if it is
+// there.
+func cutUnit(s, unit string) (n int, rest string) {
+	number, after, found := strings.Cut(s, unit)
+	n, err := strconv.Atoi(number)
+	if !found || err != nil || n < 0 || n > 99_999 || number[0] == '+' {
+		return 0, s
+	}
+	return n, after
 }
 
 // parseClock reads a time of the day: the last one that is over.

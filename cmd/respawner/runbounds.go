@@ -10,10 +10,10 @@ import (
 	"respawner/watch/control"
 )
 
-// runMarks are the marks in a log where a run of the program begins and ends.
+// runBounds are the bounds in a log where a run of the program begins and ends.
 // They come from the history and get their places by time, so the log holds what
 // the program wrote and nothing else. The methods do nothing on nil.
-type runMarks struct {
+type runBounds struct {
 	dir  *control.Dir
 	name string
 	file string // of the history
@@ -22,12 +22,14 @@ type runMarks struct {
 
 	run   []control.Event // of the run at hand, from its start on
 	open  bool            // that has no end yet
-	ahead []runMark
-	from  time.Time // what comes before it is not shown
+	ahead []runBound
+	from  time.Time // what came about before it is not shown,
+	line  time.Time // nor what comes before this line
 }
 
-// runMark is one mark; it comes before a line that was read at due or later.
-type runMark struct {
+// runBound is one bound; it comes before a line that was read after due. The
+// times of the last line of a run, and of the first of the next, are never the same.
+type runBound struct {
 	at, due time.Time
 	text    string
 }
@@ -39,8 +41,8 @@ const lastWordsLate = 100 * time.Millisecond
 // maxRunEvents bounds the events that are kept of a run.
 const maxRunEvents = 1000
 
-// news reads the marks that are new in the history.
-func (m *runMarks) news() error {
+// news reads the bounds that are new in the history.
+func (m *runBounds) news() error {
 	if m == nil {
 		return nil
 	}
@@ -62,8 +64,8 @@ func (m *runMarks) news() error {
 	return nil
 }
 
-// heed makes a mark of an event that begins or ends a run.
-func (m *runMarks) heed(ev control.Event) {
+// heed makes a bound of an event that begins or ends a run.
+func (m *runBounds) heed(ev control.Event) {
 	if ev.What == "started" {
 		if m.open { // for a restart on request, or there was no supervisor to tell of the end
 			m.end(ev)
@@ -84,8 +86,8 @@ func (m *runMarks) heed(ev control.Event) {
 	}
 }
 
-// end adds the mark of a run's end, which an event tells.
-func (m *runMarks) end(ev control.Event) {
+// end adds the bound of a run's end, which an event tells.
+func (m *runBounds) end(ev control.Event) {
 	l := life{name: m.name, events: m.run, next: &ev}
 	why := ev.Text
 	if began := l.end(); began != nil {
@@ -99,36 +101,43 @@ func (m *runMarks) end(ev control.Event) {
 	m.open = false
 }
 
-// add adds a mark. One that is due before a later run began stays before that.
-func (m *runMarks) add(ev control.Event, late time.Duration, text string) {
+// add adds a bound. One that is due before a later run began stays before that.
+func (m *runBounds) add(ev control.Event, late time.Duration, text string) {
 	for i := range m.ahead {
 		if m.ahead[i].due.After(ev.Time) {
 			m.ahead[i].due = ev.Time
 		}
 	}
-	m.ahead = append(m.ahead, runMark{ev.Time, ev.Time.Add(late), text})
+	m.ahead = append(m.ahead, runBound{ev.Time, ev.Time.Add(late), text})
 }
 
-// since leaves out what comes before a time.
-func (m *runMarks) since(t time.Time) {
-	if m != nil && t.After(m.from) {
+// since leaves out what came about before a time.
+func (m *runBounds) since(t time.Time) {
+	if m != nil {
 		m.from = t
 	}
 }
 
+// behind leaves out what comes before a line.
+func (m *runBounds) behind(line time.Time) {
+	if m != nil {
+		m.line = line
+	}
+}
+
 // drop leaves out all that was read until now.
-func (m *runMarks) drop() {
+func (m *runBounds) drop() {
 	if m != nil {
 		m.ahead = nil
 	}
 }
 
-// before gives the marks that come before a line.
-func (m *runMarks) before(line logEntry, give func(logEntry) error) error {
+// before gives the bounds that come before a line.
+func (m *runBounds) before(line logEntry, give func(logEntry) error) error {
 	if m == nil {
 		return nil
 	}
-	for len(m.ahead) > 0 && !m.ahead[0].due.After(line.at) {
+	for len(m.ahead) > 0 && m.ahead[0].due.Before(line.at) {
 		if err := m.next(give); err != nil {
 			return err
 		}
@@ -136,8 +145,8 @@ func (m *runMarks) before(line logEntry, give func(logEntry) error) error {
 	return nil
 }
 
-// rest gives the marks that are left, until a time if that is not zero.
-func (m *runMarks) rest(until time.Time, give func(logEntry) error) error {
+// rest gives the bounds that are left, until a time if that is not zero.
+func (m *runBounds) rest(until time.Time, give func(logEntry) error) error {
 	for m != nil && len(m.ahead) > 0 && (until.IsZero() || !m.ahead[0].at.After(until)) {
 		if err := m.next(give); err != nil {
 			return err
@@ -146,11 +155,11 @@ func (m *runMarks) rest(until time.Time, give func(logEntry) error) error {
 	return nil
 }
 
-func (m *runMarks) next(give func(logEntry) error) error {
-	mark := m.ahead[0]
+func (m *runBounds) next(give func(logEntry) error) error {
+	b := m.ahead[0]
 	m.ahead = m.ahead[1:]
-	if mark.at.Before(m.from) {
+	if b.at.Before(m.from) || b.due.Before(m.line) {
 		return nil
 	}
-	return give(logEntry{at: mark.at, text: []byte(mark.text), stamped: true, mark: true})
+	return give(logEntry{at: b.at, text: []byte(b.text), stamped: true, bound: true})
 }
