@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newTalker is a service that greets, and says why when it is told to crash.
-func newTalker(t *testing.T) (s *service, crash func()) {
+// newDoomed is a service that greets, and says why when it is told to crash.
+func newDoomed(t *testing.T) (s *service, crash func()) {
 	t.Helper()
 	dir := tempDir(t)
 	fifo := dir + "/crash"
@@ -32,7 +32,7 @@ func newTalker(t *testing.T) (s *service, crash func()) {
 // things since.
 func TestItSaidBeforeTheCrash(t *testing.T) {
 	t.Parallel()
-	s, crash := newTalker(t)
+	s, crash := newDoomed(t)
 	want := []string{"starting up", "FATAL: lost the database"}
 	s.start("-t", "0.2")
 	crash()
@@ -58,7 +58,7 @@ func TestItSaidBeforeTheCrash(t *testing.T) {
 // So it is with one that was given up.
 func TestItSaidWhenGivenUp(t *testing.T) {
 	t.Parallel()
-	s, crash := newTalker(t)
+	s, crash := newDoomed(t)
 	st := s.start("-t", "0.2", "-n", "1")
 	crash()
 	s.log.waitFor(`restarted\(1/1\)`, 1)

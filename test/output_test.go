@@ -19,7 +19,7 @@ func (s *service) kept() textFile {
 	return textFile{s.t, s.runtime + "/log/" + s.name + ".log"}
 }
 
-// logs is what respawner logs prints, without the times.
+// logs is what respawner logs prints, without the times and the lines between runs.
 func (s *service) logs(options ...string) []string {
 	s.t.Helper()
 	r := s.tell("logs", options...)
@@ -33,7 +33,9 @@ func (s *service) logs(options ...string) []string {
 		if bare == line {
 			s.t.Fatalf("logs %v: no time in %q", options, line)
 		}
-		lines = append(lines, strings.TrimSuffix(bare, "\n"))
+		if !strings.HasPrefix(bare, "-- ") {
+			lines = append(lines, strings.TrimSuffix(bare, "\n"))
+		}
 	}
 	return lines
 }
@@ -115,7 +117,7 @@ func TestLogsFollowEndsWithItsReader(t *testing.T) {
 	s := newShell(t, `echo hello; exec sleep 300`)
 	s.start()
 	s.kept().waitFor(`hello`, 1)
-	pipeline := command(t, "sh", "-c", `"$0" "$@" | head -n 1`, respawner)
+	pipeline := command(t, "sh", "-c", `"$0" "$@" | head -n 2`, respawner)
 	pipeline.Args = append(pipeline.Args, s.words("logs", "-f")...)
 	if r := finish(t, pipeline); !strings.HasSuffix(r.stdout, "Z hello\n") {
 		t.Errorf("%v", r)

@@ -51,7 +51,7 @@ func TestRestartThatCrashes(t *testing.T) {
 func TestActOnNobody(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "nobody-knows-me")
-	for _, words := range [][]string{{"restart"}, {"reload"}, {"signal", "USR1"}, {"reset"}, {"events", "-f"}} {
+	for _, words := range [][]string{{"restart"}, {"reload"}, {"signal", "USR1"}, {"reset"}} {
 		mustFail(t, s.tell(words[0], words[1:]...), 1, "no service nobody-knows-me here")
 	}
 	if exists(s.runtime) {
@@ -60,7 +60,7 @@ func TestActOnNobody(t *testing.T) {
 	known := newShape(t, "foreground")
 	known.start()
 	known.stop()
-	for _, words := range [][]string{{"reload"}, {"signal", "USR1"}, {"reset"}, {"events", "-f"}} {
+	for _, words := range [][]string{{"reload"}, {"signal", "USR1"}, {"reset"}} {
 		mustFail(t, known.tell(words[0], words[1:]...), 1, "shape is not running: respawner start shape starts it as before")
 	}
 }

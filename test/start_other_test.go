@@ -63,7 +63,7 @@ func TestStartInBackoff(t *testing.T) {
 	st := s.start("-t", "300")
 	kill(t, st.MainPID, unix.SIGKILL)
 	s.waitState("backoff")
-	mustFail(t, s.tell("start", "-t", "300"), 1, "shape has crashed", "killed by signo 9", "started again in 4m", "respawner reset shape")
+	mustFail(t, s.tell("start", "-t", "300"), 1, "shape has crashed", "killed by signal 9 (SIGKILL)", "started again in 4m", "respawner reset shape")
 	mustFail(t, call(t, "start", "--runtime-dir", s.runtime, "shape"), 1, "shape has crashed")
 	s.mustNotRun("backoff")
 	s.stop()

@@ -53,6 +53,7 @@
 //	named_linux.go         what it names, and whether that may be believed
 //	trust_linux.go         which users can have written a file
 //	output_linux.go        what the programs write: a FIFO; output.go cuts it into lines
+//	stream_linux.go        which of it was written before a start
 //	report_linux.go        how a start came out, with the program's last lines
 //	control_linux.go       the control socket and its clients
 //	requests_linux.go      what they ask for, and wait for

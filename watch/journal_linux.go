@@ -16,6 +16,7 @@ type journal struct {
 	lane   lane
 	seq    int64
 	lines  []byte // to be written
+	flying []byte // being written
 	failed bool   // they could not be, the last time
 }
 
@@ -49,7 +50,10 @@ func exitOfNote(n service.Note) *control.Exit {
 // note tells of an event.
 func (s *Host) note(u *unit, ev control.Event) {
 	u.journal.seq++
-	ev.Seq, ev.Time = u.journal.seq, time.Now().Round(time.Millisecond)
+	ev.Seq, ev.Time = u.journal.seq, time.Now().Truncate(time.Millisecond)
+	if service.What(ev.What) == service.NoteStarted && !u.begun.IsZero() { // the program may have written something since
+		ev.Time = u.begun.Truncate(time.Millisecond)
+	}
 	if u.server != nil {
 		u.server.publish(ev)
 	}
@@ -95,16 +99,22 @@ func (s *Host) writeJournal(u *unit) {
 		return
 	}
 	file, lines := j.file, j.lines
-	j.lines = nil
+	j.lines, j.flying = nil, lines
 	s.errands.run(&j.lane, filePatience, func() func() {
 		err := file.Append(lines)
 		return func() { s.check(j.written(err)) }
 	}, func() { s.check(j.written(fmt.Errorf("history of %s: %w", u.name, errHangs))) })
 }
 
+// unwritten returns the lines of which it is not known that they are in the file.
+func (j *journal) unwritten() []byte {
+	return append(j.flying[:len(j.flying):len(j.flying)], j.lines...)
+}
+
 // written returns what is to be told of an outcome: the first error. What can't
 // be written is lost, but a disk that is full may have place again.
 func (j *journal) written(err error) error {
+	j.flying = nil
 	again := j.failed && err != nil
 	if j.failed = err != nil; again {
 		return nil

@@ -42,18 +42,22 @@ type Sink interface {
 // maxLine is where lines are cut, in bytes.
 const maxLine = 8 << 10
 
+// ellipsis is what a line ends with that was cut.
+const ellipsis = "…"
+
 // splitLines gives each whole line of text, without its newline; one longer
-// than maxLine comes in pieces. What is left is the beginning of a line, at most
-// maxLine long. How text was cut into reads makes no difference.
-func splitLines(text []byte, each func(line []byte)) (rest []byte) {
+// than maxLine comes in pieces, of which all but the last were cut. What is left
+// is the beginning of a line, at most maxLine long. How text was cut into reads
+// makes no difference.
+func splitLines(text []byte, each func(line []byte, cut bool)) (rest []byte) {
 	for {
 		end := bytes.IndexByte(text[:min(len(text), maxLine+1)], '\n')
 		switch {
 		case end >= 0:
-			each(text[:end])
+			each(text[:end], false)
 			text = text[end+1:]
 		case len(text) > maxLine:
-			each(text[:maxLine])
+			each(text[:maxLine], true)
 			text = text[maxLine:]
 		default:
 			return text
@@ -75,8 +79,16 @@ type lastLine struct {
 	text []byte
 }
 
+// short is as much of a line as is kept of the last ones.
+func short(line []byte) []byte {
+	if len(line) <= lastLineLen {
+		return line
+	}
+	return append(line[:lastLineLen:lastLineLen], ellipsis...)
+}
+
 func (t *tail) add(at time.Time, line []byte) {
-	line = line[:min(len(line), lastLineLen)]
+	line = short(line)
 	if len(*t) < lastLines {
 		*t = append(*t, lastLine{at, bytes.Clone(line)})
 		return

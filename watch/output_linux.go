@@ -24,9 +24,10 @@ const (
 // thread asks it for something by a request and a deadline, which ends a read
 // that waits.
 type output struct {
-	pipe *os.File
-	sink Sink
-	log  *slog.Logger
+	pipe   *os.File
+	stream *stream
+	sink   Sink
+	log    *slog.Logger
 
 	requests chan func()
 	quotes   chan []string
@@ -34,7 +35,10 @@ type output struct {
 	ended    chan struct{} // closed by the goroutine, whose all else is
 
 	text    []byte // read, but not yet a line
+	pos     int64  // of its first byte, in all that was read
+	next    int64  // where the next start's output begins
 	lines   [][]byte
+	cut     []byte // lines that were cut, with an ellipsis each
 	last    tail
 	failing bool // the sink took not all, the last time
 	lost    int  // lines, since then
@@ -49,8 +53,12 @@ func newOutput(c Output, log *slog.Logger) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
+	in, err := newStream(c.Pipe.Reader(), len(c.Begun))
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
 	o := &output{
-		pipe: c.Pipe.Reader(), sink: c.Sink, log: log,
+		pipe: c.Pipe.Reader(), stream: in, sink: c.Sink, log: log,
 		requests: make(chan func(), 4), quotes: make(chan []string, 1), wake: w, ended: make(chan struct{}),
 		text: append(make([]byte, 0, maxLine+outputBuffer), c.Begun...),
 	}
@@ -61,7 +69,7 @@ func newOutput(c Output, log *slog.Logger) (*output, error) {
 func (o *output) run() {
 	defer close(o.ended)
 	for !o.leave {
-		err := o.read(o.pipe.Read)
+		err := o.read(o.stream.read)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			o.oblige()
@@ -82,13 +90,27 @@ func (o *output) run() {
 func (o *output) read(from func([]byte) (int, error)) error {
 	n, err := from(o.text[len(o.text):cap(o.text)])
 	o.text = o.text[:len(o.text)+max(0, n)]
+	o.next = o.stream.passed(o.pos)
 	rest := splitLines(o.text, o.take)
 	o.write()
 	o.text = o.text[:copy(o.text, rest)]
 	return err
 }
 
-func (o *output) take(line []byte) {
+// take takes a line to be written; one that was cut gets an ellipsis.
+func (o *output) take(line []byte, cut bool) {
+	if o.pos >= o.next { // it is of another run than the lines before it
+		o.write()
+		o.next = o.stream.passed(o.pos)
+	}
+	o.pos += int64(len(line))
+	if !cut {
+		o.pos++
+	} else {
+		begin := len(o.cut)
+		o.cut = append(append(o.cut, line...), ellipsis...)
+		line = o.cut[begin:]
+	}
 	if o.lines = append(o.lines, line); len(o.lines) == maxBatch {
 		o.write()
 	}
@@ -103,7 +125,7 @@ func (o *output) write() {
 	if len(o.lines) == 0 {
 		return
 	}
-	now := time.Now()
+	now := o.stream.time(time.Now())
 	for _, line := range o.lines[max(0, len(o.lines)-lastLines):] {
 		o.last.add(now, line)
 	}
@@ -117,7 +139,7 @@ func (o *output) write() {
 		o.lost = 0
 	}
 	o.failing = err != nil
-	o.lines = o.lines[:0]
+	o.lines, o.cut = o.lines[:0], o.cut[:0]
 }
 
 // ask has the goroutine do something between two reads. It never blocks, and
@@ -158,15 +180,19 @@ func (o *output) oblige() {
 // drain reads until the pipe is empty, for drainPatience at most: a program may
 // write faster than that. It heeds no deadline, which may be that of a request.
 func (o *output) drain() {
-	pipe, err := o.pipe.SyscallConn()
+	var err error
 	for end := time.Now().Add(drainPatience); err == nil && time.Now().Before(end); {
-		err = o.read(func(buf []byte) (n int, err error) {
-			e := pipe.Control(func(fd uintptr) { n, err = unix.Read(int(fd), buf) })
-			return n, errors.Join(err, e)
-		})
+		err = o.read(o.stream.readAtOnce)
 	}
 	if err != nil && !errors.Is(err, unix.EAGAIN) {
 		o.log.Error("the program's output can't be read", "error", err)
+	}
+}
+
+// begin tells of a start that is made now: what is in the pipe is older.
+func (o *output) begin(at time.Time) {
+	if err := o.stream.start(at); err != nil {
+		o.log.Error("the program's output can't be told from that of its last run", "error", err)
 	}
 }
 
@@ -187,7 +213,7 @@ func (o *output) quote(begun time.Time) bool {
 		o.drain()
 		lines := o.last.since(begun)
 		if len(o.text) > 0 {
-			lines = append(lines, string(o.text[:min(len(o.text), lastLineLen)]))
+			lines = append(lines, string(short(o.text)))
 		}
 		o.quotes <- lines[max(0, len(lines)-lastLines):]
 		o.wake.call()
@@ -218,7 +244,7 @@ var errStuck = errors.New("what the program's output is written to takes no more
 func (o *output) writeRest() {
 	o.drain()
 	if len(o.text) > 0 {
-		o.take(o.text)
+		o.take(o.text, false)
 		o.write()
 	}
 	o.leave = true

@@ -16,7 +16,12 @@ func split(text []byte, read int) (lines []string, rest string) {
 		n := min(read, len(text))
 		held = append(held, text[:n]...)
 		text = text[n:]
-		left := splitLines(held, func(line []byte) { lines = append(lines, string(line)) })
+		left := splitLines(held, func(line []byte, cut bool) {
+			if cut {
+				line = append(bytes.Clone(line), ellipsis...)
+			}
+			lines = append(lines, string(line))
+		})
 		held = held[:copy(held, left)]
 	}
 	return lines, string(held)
@@ -35,9 +40,9 @@ func TestSplitLines(t *testing.T) {
 		{"a\n\r\n\x00\x1b\nb", []string{"a", "\r", "\x00\x1b"}, "b"},
 		{long, nil, long},
 		{long + "\n", []string{long}, ""},
-		{long + "y", []string{long}, "y"},
-		{long + "y\nz", []string{long, "y"}, "z"},
-		{long + long + "\n", []string{long, long}, ""},
+		{long + "y", []string{long + ellipsis}, "y"},
+		{long + "y\nz", []string{long + ellipsis, "y"}, "z"},
+		{long + long + "\n", []string{long + ellipsis, long}, ""},
 	}
 	for _, tt := range tests {
 		for _, read := range []int{1, 7, maxLine - 1, maxLine, maxLine + 1, 1 << 20} {
@@ -62,6 +67,11 @@ func FuzzSplitLines(f *testing.F) {
 		if !slices.Equal(lines, whole) || rest != wholeRest {
 			t.Fatalf("by %d: %q %q, else %q %q", read, lines, rest, whole, wholeRest)
 		}
+		for i, line := range lines {
+			if len(line) > maxLine {
+				lines[i] = strings.TrimSuffix(line, ellipsis)
+			}
+		}
 		if got := strings.Join(lines, "") + rest; got != strings.ReplaceAll(string(text), "\n", "") {
 			t.Fatalf("%q became %q", text, got)
 		}
@@ -80,7 +90,11 @@ func TestTail(t *testing.T) {
 	}
 	var want []string
 	for i := 4; i < 9; i++ {
-		want = append(want, (fmt.Sprint(i) + strings.Repeat("x", i*50))[:min(200, 1+i*50)])
+		line := fmt.Sprint(i) + strings.Repeat("x", i*50)
+		if len(line) > 200 {
+			line = line[:200] + "…"
+		}
+		want = append(want, line)
 	}
 	for i := range lastLines {
 		if got := last.since(time.Unix(int64(4+i), 0)); !slices.Equal(got, want[i:]) {

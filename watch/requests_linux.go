@@ -1,7 +1,9 @@
 package watch
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -47,7 +49,10 @@ func (p *peer) answer(line []byte) error {
 	case control.OpWait:
 		return p.await(req.For, nil)
 	case control.OpEvents:
-		return p.await(waitEvents, nil)
+		if err := p.await(waitEvents, nil); err != nil {
+			return err
+		}
+		return p.sendUnwritten()
 	case control.OpUpgrade:
 		if req.Checked {
 			return p.await(waitUpgrade, nil)
@@ -197,6 +202,22 @@ func (v *server) publish(ev control.Event) {
 			v.drop(p)
 		}
 	}
+}
+
+// sendUnwritten sends the events that are on their way into the history: there
+// and here a client finds all.
+func (p *peer) sendUnwritten() error {
+	for line := range bytes.Lines(p.server.u.journal.unwritten()) {
+		var ev control.Event
+		err := json.Unmarshal(line, &ev)
+		if err == nil {
+			err = p.send(control.Reply{Event: &ev})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // follows reports whether a client follows the events.

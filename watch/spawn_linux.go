@@ -16,6 +16,9 @@ import (
 type Program struct {
 	// Path is the file, absolute or with a slash.
 	Path string
+	// Dir is the folder that it runs in, as the user named it: it is looked up at
+	// each start, so it may be a link that has moved. Empty for the supervisor's own.
+	Dir string
 	// Args are the arguments, the program's name (argv[0]) first.
 	Args []string
 	// Env is the environment, as NAME=value.
@@ -91,7 +94,7 @@ func (s *spawner) close() error { return s.Close() }
 
 // command is how the program is started.
 func (p *Program) command() (spawn.Command, error) {
-	c := spawn.Command{Path: p.Path, Args: p.Args, Env: p.Env, Files: p.Files}
+	c := spawn.Command{Path: p.Path, Dir: p.Dir, Args: p.Args, Env: p.Env, Files: p.Files}
 	if p.pipe == nil {
 		return c, nil
 	}
@@ -105,7 +108,10 @@ func (p *Program) command() (spawn.Command, error) {
 func (p *Program) failure(run int, err error) service.SpawnFailed {
 	f := service.SpawnFailed{Run: run, Status: 1, Text: err.Error()}
 	_, gone := os.Stat(p.Path)
+	var folder *spawn.DirError
 	switch {
+	case errors.As(err, &folder):
+		f.Text = noFolder(folder)
 	case errors.Is(err, unix.ENOENT) && gone != nil:
 		f.Status, f.Text = 127, fmt.Sprintf("%s: no such program", p.Path)
 	case errors.Is(err, unix.ENOENT):
@@ -120,4 +126,15 @@ func (p *Program) failure(run int, err error) service.SpawnFailed {
 		f.Status, f.Text = 126, fmt.Sprintf("%s: not executable: neither a program for this machine nor a script with a #! line", p.Path)
 	}
 	return f
+}
+
+// noFolder says why the folder that a program was to run in can't be entered.
+func noFolder(e *spawn.DirError) string {
+	switch {
+	case errors.Is(e, unix.ENOENT):
+		return fmt.Sprintf("the folder %s, in which it was started, is gone: make it again, or start it in another one", e.Dir)
+	case errors.Is(e, unix.ENOTDIR):
+		return fmt.Sprintf("%s, in which it was started, is no folder any more: make it again, or start it in another one", e.Dir)
+	}
+	return fmt.Sprintf("the folder %s, in which it was started, can't be entered: %v", e.Dir, e.Err)
 }

@@ -40,6 +40,9 @@ func (s *Host) do(u *unit, e service.Effect) {
 	switch e := e.(type) {
 	case service.Spawn:
 		u.started, u.begun = s.uptime(), s.now()
+		if u.output != nil {
+			u.output.begin(u.begun)
+		}
 		s.table.Starting(u.id)
 		s.spawner.start(u, e.Run)
 		u.claimed, u.note = 0, ""

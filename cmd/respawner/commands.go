@@ -37,7 +37,7 @@ func commands() []command {
 		{"list", groupLook, "tell of all services in a few words each", listText, listFlags(), []reader{(*options).readNoNames, (*options).readFailed}, list},
 		{"tree", groupLook, "show the processes of services as trees", treeText, nil, []reader{(*options).readSomeNames}, tree},
 		{"top", groupLook, "watch all services, restart and stop them", topText, nil, []reader{(*options).readNoNames}, top},
-		{"logs", groupLook, "print what a program has written", logsText, logsFlags(), []reader{(*options).readOneName, (*options).readView}, logs},
+		{"logs", groupLook, "print what programs have written", logsText, logsFlags(), []reader{(*options).readSomeNames, (*options).readView}, logs},
 		{"wait", groupLook, "wait until services run, or have stopped", waitText, waitFlags(), append(names(), (*options).readWait), wait},
 		{"events", groupLook, "tell what happens, event by event", eventsText, eventsFlags(), []reader{(*options).readSomeNames, (*options).readStream}, events},
 		{"history", groupLook, "tell why services went down, after the fact", historyText, historyFlags(), append(names(), (*options).readLives), history},

@@ -21,17 +21,8 @@ type invocation struct {
 
 // thisCommand returns how this process was called.
 func thisCommand() invocation {
-	return invocation{args: os.Args[1:], env: os.Environ(), dir: workingDir()}
-}
-
-// workingDir returns the folder that this process works in, "" where it was removed: then there is
-// none to go back to.
-func workingDir() string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return ""
-	}
-	return dir
+	dir, _ := workFolder() // a folder that was removed: then there is none to go back to
+	return invocation{args: os.Args[1:], env: without(os.Environ(), folderEnv), dir: dir}
 }
 
 // defined returns the start command that a definition stands for.
@@ -50,7 +41,7 @@ func defined(name string, def control.Definition) invocation {
 
 // definition returns what the options define, with the program at path.
 func (o options) definition(path string) control.Definition {
-	return control.Definition{Program: path, Args: o.Args, Options: o.settings(), Dir: workingDir(), Env: os.Environ()}
+	return control.Definition{Program: path, Args: o.Args, Options: o.settings(), Dir: o.Folder, Env: without(os.Environ(), folderEnv)}
 }
 
 // settings returns the options of start that belong to a service, with what is in force. Whether the

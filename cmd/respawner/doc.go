@@ -6,7 +6,7 @@
 // one of the commands. start becomes the supervisor: daemonizing lives here,
 // because the library in watch must not daemonize its host; its log never
 // blocks it (newLogger), and what the program writes is kept in files that
-// rotate (outputFile), which logs reads (logFiles, follow). The others are
+// rotate (outputFile), which logs reads (logFiles, logSource, following). The others are
 // clients of the supervisor by way of watch/control; those that act on services
 // go through each. What they show is lines of cells, which a display draws with
 // or without colours; what a service's history comes to is told by story; top

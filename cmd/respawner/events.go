@@ -1,16 +1,14 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"sync"
-	"time"
+	"strings"
 
+	"github.com/clipperhouse/displaywidth"
 	"github.com/urfave/cli/v2"
 
 	"respawner/watch/control"
@@ -18,7 +16,24 @@ import (
 
 func (o *options) readStream(c *cli.Context) error {
 	o.Stream = c.Bool(flagStream)
+	for _, list := range c.StringSlice(flagOnly) {
+		o.Only = append(o.Only, strings.Split(list, ",")...)
+	}
+	for _, kind := range o.Only {
+		switch {
+		case !slices.Contains(eventKinds[:], kind):
+			return usagef("bad --only %q: it must be one of %s", kind, strings.Join(eventKinds[:], ", "))
+		case !o.Stream && (kind == "forked" || kind == "execed"):
+			return usagef("--only %s goes with -f: it is not recorded", kind)
+		}
+	}
 	return nil
+}
+
+// eventKinds are the kinds of events, as docs/PROTOCOL.md lists them.
+var eventKinds = [...]string{
+	"started", "followed", "forked", "execed", "exited", "main", "running", "crashed", "backoff", "restarting", "stopping",
+	"killing", "stuck", "stopped", "failed", "signalled", "reset", "adopted", "upgraded", "resynced", "tracking",
 }
 
 // named is an event, and whose it is: the object that events --json prints.
@@ -32,44 +47,55 @@ func events(o options) error {
 	if len(o.Names) == 0 {
 		o.Names = []string{allNames}
 	}
-	known := (*control.Dir).Names
+	printer := &eventPrinter{w: os.Stdout, asJSON: o.JSON}
+	tell := o.only(printer.tell)
 	if o.Stream {
-		known = supervised
+		return stream(o, tell)
 	}
-	dir, names, err := o.services(known)
+	dir, names, err := o.services((*control.Dir).Names)
 	if err != nil {
 		return err
 	}
-	width := 0
 	for _, name := range names {
-		width = max(width, len(name))
-	}
-	tell := teller(os.Stdout, o.JSON, width)
-	if o.Stream {
-		return stream(dir, names, tell)
+		printer.width = max(printer.width, displaywidth.String(printable(name)))
 	}
 	return recorded(dir, names, tell)
 }
 
-// teller returns what writes one event as a line.
-func teller(w io.Writer, asJSON bool, width int) func(named) error {
-	if asJSON {
-		out := json.NewEncoder(w)
-		return func(ev named) error { return out.Encode(ev) }
+// only passes on the kinds of events that are asked for.
+func (o options) only(tell func(named) error) func(named) error {
+	if len(o.Only) == 0 {
+		return tell
 	}
 	return func(ev named) error {
-		_, err := fmt.Fprintf(w, "%s  %-*s  %s\n", moment(ev.Time), width, printable(ev.Name), eventLine(ev.Event))
-		return err
+		if !slices.Contains(o.Only, ev.What) {
+			return nil
+		}
+		return tell(ev)
 	}
+}
+
+// eventPrinter writes each event as a line.
+type eventPrinter struct {
+	w      io.Writer
+	asJSON bool
+	width  int // of the names so far
+}
+
+func (p *eventPrinter) tell(ev named) error {
+	if p.asJSON {
+		return json.NewEncoder(p.w).Encode(ev)
+	}
+	name := printable(ev.Name)
+	p.width = max(p.width, displaywidth.String(name))
+	_, err := fmt.Fprintf(p.w, "%s  %s  %s\n", moment(ev.Time), pad(name, p.width, false), eventLine(ev.Event))
+	return err
 }
 
 // eventLine is an event in words.
 func eventLine(ev control.Event) string {
 	return printable(fmt.Sprintf("%-10s  %s", ev.What, inWords(ev)))
 }
-
-// moment is a time as people compare it with other logs.
-func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000") }
 
 // recorded tells what is written down of services, all in the order of time.
 func recorded(dir *control.Dir, names []string, tell func(named) error) error {
@@ -100,46 +126,4 @@ func failedIf(failed bool) error {
 		return exitError{code: exitFailure}
 	}
 	return nil
-}
-
-// stream tells of events until all supervisors have ended, or somebody ends it.
-func stream(dir *control.Dir, names []string, tell func(named) error) error {
-	ctx, cancel := interruptible()
-	defer cancel()
-	var one sync.Mutex
-	follow := func(name string) result {
-		return followOne(ctx, dir, name, func(ev control.Event) error {
-			one.Lock()
-			defer one.Unlock()
-			return tell(named{name, ev})
-		})
-	}
-	failed := false
-	for i, out := range atOnce(names, follow) {
-		if out.err != nil && ctx.Err() == nil {
-			failed = true
-			complain(explain(names[i], out))
-		}
-	}
-	return failedIf(failed)
-}
-
-// followOne tells of a service's events until its supervisor has ended. One
-// that hangs up before has not been listened to fast enough.
-func followOne(ctx context.Context, dir *control.Dir, name string, tell func(control.Event) error) result {
-	if err := known(dir, name); err != nil {
-		return result{err: err}
-	}
-	over := false
-	presence, err := dir.Events(ctx, name, func(*control.Status) error { return nil }, func(ev control.Event) error {
-		over = ev.What == "stopped" || ev.What == "failed"
-		return tell(ev)
-	})
-	switch {
-	case err == nil && presence != control.Held:
-		err = errNotRunning
-	case err == nil && !over:
-		err = errors.New(name + ": the supervisor has hung up: it was killed, or its events were not read fast enough")
-	}
-	return result{presence: presence, err: err}
 }

@@ -29,6 +29,10 @@ const (
 	flagOutputKeep  = "output-keep"
 	flagLines       = "lines"
 	flagSince       = "since"
+	flagUntil       = "until"
+	flagGrep        = "grep"
+	flagOnly        = "only"
+	flagUTC         = "utc"
 	flagClean       = "clean"
 	flagReplace     = "replace"
 	flagSignal      = "signal"
@@ -48,6 +52,7 @@ func commonFlags() []cli.Flag {
 		&cli.StringFlag{Name: flagRuntimeDir, EnvVars: []string{"RESPAWNER_RUNTIME_DIR"},
 			Usage: "keep locks and sockets in `DIR` (default: /run/respawner as root,\n\t" +
 				"else $XDG_RUNTIME_DIR/respawner, else /tmp/respawner-UID)"},
+		switchFlag("", flagUTC, "all times in UTC (default: in the local zone, with its offset)"),
 	}
 }
 
@@ -83,8 +88,11 @@ func startFlags() []cli.Flag {
 func logsFlags() []cli.Flag {
 	return []cli.Flag{
 		switchFlag("f", flagStream, "what is to come as well"),
-		valueFlag("n", flagLines, "", "the last `NUM` lines, or all (default: 20; with --since, all)"),
-		valueFlag("", flagSince, "", "the lines since `WHEN`: 10m, \"2026-11-23 22:00\", RFC 3339"),
+		valueFlag("n", flagLines, "", "the last `NUM` lines, or all (default: 20, or all that is picked)"),
+		valueFlag("", flagSince, "", "the lines since `WHEN`: 10m, 1d, today, 17:26, 2026-11-23,\n\t"+
+			"\"2026-11-23 22:00\", RFC 3339, or seconds since 1970"),
+		valueFlag("", flagUntil, "", "the lines until `WHEN`"),
+		valueFlag("", flagGrep, "", "the lines that match `PATTERN`, a regular expression"),
 	}
 }
 
@@ -114,7 +122,8 @@ func waitFlags() []cli.Flag {
 }
 
 func eventsFlags() []cli.Flag {
-	return append(askFlags(), switchFlag("f", flagStream, "nothing of the past: what happens from now on"))
+	return append(askFlags(), switchFlag("f", flagStream, "nothing of the past: what happens from now on"),
+		&cli.StringSliceFlag{Name: flagOnly, Usage: "events of `KIND` only, such as crashed, or crashed,failed; repeatable"})
 }
 
 func historyFlags() []cli.Flag {

@@ -24,9 +24,93 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// follower prints what is appended to a log, through rotations. inotify tells
-// when there may be something: of the folder, when a file comes or goes, and of
-// the file, when it was written to.
+// awaitHangup returns when the reader of what is printed to f has gone.
+func awaitHangup(f *os.File) {
+	fds := []unix.PollFd{{Fd: int32(f.Fd())}}
+	for {
+		if n, err := unix.Poll(fds, -1); n > 0 || err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// following is several logs that are followed. inotify tells when there may be
+// something: of the folders, when a file comes or goes, and of the files, when one
+// was written to.
+type following struct {
+	fd     int      // inotify
+	reader *os.File // what is printed to
+	all    []*follower
+}
+
+func newFollowing(reader *os.File) (*following, error) {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	return &following{fd: fd, reader: reader}, os.NewSyscallError("inotify_init1", err)
+}
+
+func (f *following) close() { unix.Close(f.fd) }
+
+// add follows a log of which all that is there was printed.
+func (f *following) add(out io.Writer, h *logFiles) error {
+	const mask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE_SELF
+	if err := f.watch(filepath.Dir(h.path), mask); err != nil {
+		return err
+	}
+	one := &follower{out: out, path: h.path, fd: f.fd, watch: -1}
+	f.all = append(f.all, one)
+	return one.goOn(h)
+}
+
+// watch has run wake up for what happens in a folder.
+func (f *following) watch(dir string, mask uint32) error {
+	if _, err := unix.InotifyAddWatch(f.fd, dir, mask|unix.IN_ONLYDIR|unix.IN_MASK_ADD); err != nil {
+		return fmt.Errorf("watch %s: %w", dir, err)
+	}
+	return nil
+}
+
+// watchHistory has run wake up when something is written down of services.
+func (f *following) watchHistory(dir string) error {
+	return f.watch(dir, unix.IN_MODIFY|unix.IN_CREATE|unix.IN_MOVED_TO)
+}
+
+// catchUp prints all there is by now.
+func (f *following) catchUp() error {
+	for _, one := range f.all {
+		if err := one.catchUp(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run calls news whenever there may be something to print. It returns when
+// the reader has gone, or with an error.
+func (f *following) run(news func() error) (err error) {
+	for gone := false; !gone && err == nil; {
+		if err = news(); err == nil {
+			gone, err = f.wait()
+		}
+		if !gone && err == nil {
+			err = f.gather()
+		}
+	}
+	return err
+}
+
+// gatherTime is how long run waits for more when something has come, in ms: what
+// comes of a log and of the history at nearly one time is printed in its order.
+const gatherTime = 30
+
+func (f *following) gather() error {
+	fds := []unix.PollFd{{Fd: int32(f.reader.Fd())}} // no longer if the reader has gone
+	if _, err := unix.Poll(fds, gatherTime); err != nil && err != unix.EINTR {
+		return os.NewSyscallError("poll", err)
+	}
+	return nil
+}
+
+// follower prints what is appended to one log, through rotations.
 type follower struct {
 	out    io.Writer
 	path   string
@@ -34,31 +118,6 @@ type follower struct {
 	before string   // the newest rotated file when that was opened
 	fd     int      // inotify
 	watch  int      // of the file, in it
-}
-
-// follow prints what comes after a history that was printed. It returns when
-// nobody reads any more, or with an error.
-func follow(out io.Writer, h *logFiles) error {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return os.NewSyscallError("inotify_init1", err)
-	}
-	defer unix.Close(fd)
-	const mask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE_SELF | unix.IN_ONLYDIR
-	dir := filepath.Dir(h.path)
-	if _, err := unix.InotifyAddWatch(fd, dir, mask); err != nil {
-		return fmt.Errorf("watch %s: %w", dir, err)
-	}
-	f := &follower{out: out, path: h.path, fd: fd, watch: -1}
-	if err := f.goOn(h); err != nil {
-		return err
-	}
-	for gone := false; !gone && err == nil; {
-		if err = f.catchUp(); err == nil {
-			gone, err = f.wait()
-		}
-	}
-	return err
 }
 
 // goOn follows the newest part of a history.
@@ -173,8 +232,8 @@ func (f *follower) isRotated(p part) bool {
 
 // wait waits until inotify has something to tell; gone says that nobody reads
 // what is printed any more.
-func (f *follower) wait() (gone bool, err error) {
-	fds := []unix.PollFd{{Fd: int32(f.fd), Events: unix.POLLIN}, {Fd: int32(os.Stdout.Fd())}}
+func (f *following) wait() (gone bool, err error) {
+	fds := []unix.PollFd{{Fd: int32(f.fd), Events: unix.POLLIN}, {Fd: int32(f.reader.Fd())}}
 	for {
 		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 			return false, os.NewSyscallError("poll", err)

@@ -68,8 +68,8 @@ func FuzzValues(f *testing.F) {
 				t.Errorf("%q is %d, %s, then %d, %v", s, sig, name, again, err)
 			}
 		}
-		if at, err := parseSince(s, now); !refused("since", err) {
-			if again, err := parseSince(at.Format(time.RFC3339), now); at.Year() > 0 && at.Year() < 10000 &&
+		if at, err := parseWhen(flagSince, s, now); !refused("since", err) {
+			if again, err := parseWhen(flagSince, at.Format(time.RFC3339), now); at.Year() > 0 && at.Year() < 10000 &&
 				(err != nil || !again.Equal(at.Truncate(time.Second))) {
 				t.Errorf("%q is %v, then %v, %v", s, at, again, err)
 			}
@@ -194,14 +194,20 @@ func FuzzScreen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, cut uint8) {
 		screen := func(each int) (string, []line) {
 			var out bytes.Buffer
-			s, tail := &escaper{out: &out}, &lineTail{}
+			tail := &lineTail{}
+			s := lineCutter{each: func(line []byte) error {
+				_, err := fmt.Fprintln(&out, shown(string(line)))
+				return err
+			}}
 			for part := range slices.Chunk(text, each) {
 				if _, err := s.Write(part); err != nil {
 					t.Fatal(err)
 				}
 				_, _ = tail.Write(part)
 			}
-			s.end()
+			if err := s.end(); err != nil {
+				t.Fatal(err)
+			}
 			tail.end()
 			return out.String(), tail.lines
 		}

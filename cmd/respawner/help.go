@@ -132,11 +132,12 @@ Exit code: 0 it has come about; 124 SEC have passed; 1 it can't come about any
 more: a service has failed or ended, its supervisor has died, or it was to stop
 and was never started here; 2 wrong usage.`
 
-const eventsText = `respawner [options] events [-f] [--json] [NAME...]
+const eventsText = `respawner [options] events [-f] [--only KIND] [--json] [NAME...]
 
 Prints what was recorded of services, or with -f what happens from now on,
-until their supervisors have ended or you end it. Without a NAME it is all
-services. With --json each line is one object.
+until you end it: services may come and go meanwhile. Without a NAME it is all
+services. --only crashed,failed leaves out all other kinds of events. With
+--json each line is one object.
 
 Exit code: 0 all was told; 1 something could not be; 2 wrong usage.`
 
@@ -154,12 +155,23 @@ of it is taken over, and what was under way, a restart or a stop, goes on.
 start does the same, and has the service run whatever was under way.
 
 Exit code: 0 it has a supervisor; 2 wrong usage, 1 any other failure.`
-const logsText = `respawner [options] logs [-f] [-n N] [--since WHEN] NAME
+const logsText = `respawner [options] logs [-f] [-n N] [--since WHEN] [--until WHEN]
+       [--grep PATTERN] [NAME...]
 
-Prints the last 20 lines that PROGRAM has written to stdout and stderr, each
-with its time; -n N the last N (all: all that is kept), --since 10m or
---since "2026-11-23 22:00" those from then on, -f also what is to come. On a
-terminal control characters are shown, not obeyed; else all is as it was written.
+Prints the last 20 lines that programs have written to stdout and stderr, each
+with its time, of all services when none is named; -n N the last N (all: all
+that is kept), -f also what is to come. --since, --until and --grep pick lines,
+all of them unless -n is given. Lines of several services are one stream in the
+order of time, each with its service's name.
+
+WHEN is how long ago (30s, 2h30m, 1d), today, yesterday, the last time it was
+17:26, a date, "2026-11-23 22:00", RFC 3339, or seconds since 1970. PATTERN is
+a regular expression (RE2).
+
+A line "-- started" or "-- ended" marks where a run of the program begins or
+ends; with --grep there are none. A line that was cut ends with "…". On a
+terminal control characters are shown, not obeyed; else all is as it was
+written.
 
 Exit code: 0 printed; 3 there is no such log; 2 wrong usage, 1 any other
 failure, or the output is not kept in a file.`

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -157,7 +156,7 @@ func (l life) story() string {
 func (l life) unfinished(up *control.Event) string {
 	began := "not up yet"
 	if up != nil {
-		began = "up since " + up.Time.Local().Format(time.DateTime)
+		began = "up since " + second(up.Time)
 	}
 	if l.next != nil || !l.held {
 		return began + "; no end is recorded: its supervisor was killed"

@@ -113,19 +113,40 @@ func (p place) isBefore(q place) bool {
 	return p.part > q.part || p.part == q.part && p.offset < q.offset
 }
 
-// print writes what a view shows, but for what is to come.
+// print writes what a view shows, but for what is to come, as it is kept.
 func (h *logFiles) print(out io.Writer, v view) error {
+	at, err := h.from(v)
+	if err != nil {
+		return err
+	}
+	return h.copyFrom(out, at)
+}
+
+// from is where a view begins, by the number of lines and by time.
+func (h *logFiles) from(v view) (place, error) {
 	at, err := h.lastLines(v.Lines)
 	if err != nil {
-		return err
+		return at, err
 	}
 	since, err := h.since(v.Since)
-	if err != nil {
-		return err
-	}
 	if at.isBefore(since) {
 		at = since
 	}
+	return at, err
+}
+
+// begin is from, or one line before it if there is one before the last lines.
+func (h *logFiles) begin(v view) (at place, before bool, err error) {
+	if at, err = h.from(v); err != nil || v.Lines <= 0 {
+		return at, false, err
+	}
+	v.Lines++
+	earlier, err := h.from(v)
+	return earlier, earlier.isBefore(at), err
+}
+
+// copyFrom writes all there is from a place on.
+func (h *logFiles) copyFrom(out io.Writer, at place) error {
 	for i := at.part; i >= 0; i-- {
 		if err := h.parts[i].copyTo(out, at.offset); err != nil {
 			return err
@@ -227,12 +248,12 @@ func (p part) eachLine(do func(offset int64, line []byte) (goOn bool)) error {
 func (p part) since(t time.Time) (at int64, first bool, err error) {
 	first = true
 	err = p.eachLine(func(offset int64, line []byte) bool {
-		stamp, err := time.Parse(stampLayout, string(line[:min(len(line), len(stampLayout))]))
-		if err == nil && !stamp.Before(t) {
+		stamp, _, stamped := cutStamp(line)
+		if stamped && !stamp.Before(t) {
 			at = offset
 			return false
 		}
-		first = first && err != nil
+		first = first && !stamped
 		at = offset + int64(len(line))
 		return true
 	})

@@ -1,42 +1,109 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"respawner/watch/control"
 )
 
-// logs prints what a program has written, from the file where it is kept.
+// logs prints what programs have written, from the files where that is kept,
+// and what comes.
 func logs(o options) error {
-	where, err := outputName(o)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error())) // its log is worth the more
-	}
-	path, err := o.whereKept(o.Name, where)
+	dir, names, err := o.loggedServices()
 	if err != nil {
 		return err
 	}
-	h, err := openLog(o.Name, path)
+	p := newLogPrinter(os.Stdout)
+	defer p.close()
+	var all []*logSource
+	code := 0
+	for _, name := range names {
+		s, err := o.openSource(dir, name)
+		if err != nil {
+			code = max(code, exitCode(err))
+			complain(err)
+			continue
+		}
+		defer s.h.close()
+		all = append(all, s)
+	}
+	p.name(all)
+	err = p.past(all)
+	if err == nil && o.View.Follow && len(all) > 0 {
+		err = p.follow(all)
+	}
+	if err == nil && code != 0 {
+		err = exitError{code: code}
+	}
+	return err
+}
+
+// loggedServices opens the runtime directory, nil where there is none, and finds
+// the services that were named; all when none is.
+func (o options) loggedServices() (*control.Dir, []string, error) {
+	if len(o.Names) == 0 {
+		o.Names = []string{allNames}
+	}
+	dir, err := openRuntimeDir(o.RuntimeDir)
 	if err != nil {
-		return err
+		return nil, nil, advise(err)
 	}
-	defer h.close()
-	var out io.Writer = os.Stdout
-	if isTerminal(os.Stdout) {
-		screen := &escaper{out: os.Stdout}
-		defer screen.end()
-		out = screen
+	if !slices.ContainsFunc(o.Names, isPattern) {
+		return dir, once(o.Names), nil
 	}
-	if err := h.print(out, o.View); err != nil || !o.View.Follow {
-		return err
+	known, err := o.haveLogs(dir)
+	if err != nil {
+		return nil, nil, err
 	}
-	return follow(out, h)
+	names, err := expand(known, o.Names)
+	return dir, names, err
+}
+
+// haveLogs returns the services of the runtime directory, and those of which there
+// is a log in the default place: it outlives a reboot.
+func (o options) haveLogs(dir *control.Dir) ([]string, error) {
+	names, err := serviceNames(dir)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(o.OutputDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look for logs: %w", err)
+	}
+	for _, e := range entries {
+		if name, isLog := strings.CutSuffix(e.Name(), ".log"); isLog && nameFault(name) == "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// openSource opens the log of a service, which must be there.
+func (o options) openSource(dir *control.Dir, name string) (*logSource, error) {
+	seen := lookAt(dir, name)
+	if seen.err != nil {
+		complain(seen.err) // its log is worth the more
+	}
+	path, err := o.whereKept(name, seen.status.Output)
+	if err != nil {
+		return nil, err
+	}
+	h, err := openLog(name, path)
+	if err != nil {
+		return nil, err
+	}
+	s := &logSource{name: name, h: h, view: o.View}
+	if o.View.Grep == nil && dir != nil {
+		s.runs = &runBounds{dir: dir, name: name, file: filepath.Join(o.RuntimeDir, name+".history")}
+	}
+	return s, nil
 }
 
 // openLog opens the log of a service, which must be there.
@@ -67,54 +134,4 @@ func (o options) whereKept(name, where string) (string, error) {
 		return "", errors.New("there is no home directory to look for logs in")
 	}
 	return o.keptOutput(name), nil
-}
-
-// outputName is what the status of a service says of its output; empty when
-// nobody knows.
-func outputName(o options) (string, error) {
-	dir, err := control.OpenDir(o.RuntimeDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	defer dir.Close()
-	out := lookAt(dir, o.Name)
-	return out.status.Output, out.err
-}
-
-// escaper shows lines on a terminal, which must not obey what is in them.
-type escaper struct {
-	out  io.Writer
-	line []byte // that has no end yet
-}
-
-// Write implements io.Writer.
-func (s *escaper) Write(text []byte) (int, error) {
-	rest := append(s.line, text...)
-	for end := bytes.IndexByte(rest, '\n'); end >= 0; end = bytes.IndexByte(rest, '\n') {
-		if _, err := fmt.Fprintln(s.out, shown(string(rest[:end]))); err != nil {
-			return 0, err
-		}
-		rest = rest[end+1:]
-	}
-	s.line = append(s.line[:0], rest...)
-	return len(text), nil
-}
-
-// end shows a line that has no end.
-func (s *escaper) end() {
-	if len(s.line) > 0 {
-		fmt.Fprintln(s.out, shown(string(s.line)))
-	}
-}
-
-// shown is printable that leaves tabs.
-func shown(line string) string {
-	words := strings.Split(line, "\t")
-	for i, word := range words {
-		words[i] = printable(word)
-	}
-	return strings.Join(words, "\t")
 }

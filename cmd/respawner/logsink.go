@@ -48,28 +48,30 @@ type logger struct {
 	close func() error
 }
 
-// newLogger opens the log: syslog, stderr, or else the path of a file.
-func newLogger(where string) (logger, error) {
-	out, err := newSink(where)
+// newLogger opens the log that is asked for: syslog, stderr, or else the path of
+// a file. The warning, if there is one, says where messages go instead.
+func newLogger(o options) (log logger, warning string, err error) {
+	out, warning, err := newSink(o)
 	if err != nil {
-		return logger{}, err
+		return logger{}, "", err
 	}
 	q := newLogQueue(out)
-	return logger{slog.New(&logHandler{queue: q}), q.reopen, q.sync, sync.OnceValue(q.close)}, nil
+	return logger{slog.New(&logHandler{queue: q}), q.reopen, q.sync, sync.OnceValue(q.close)}, warning, nil
 }
 
-func newSink(where string) (sink, error) {
-	switch where {
+func newSink(o options) (out sink, warning string, err error) {
+	switch o.Log {
 	case logSyslog:
-		return &syslogSink{dial: dialLog}, nil
+		m := &messages{syslog: syslogSink{dial: dialLog}, o: o}
+		return m, m.where(), nil
 	case logStderr:
-		return stderrSink{os.Stderr}, nil
+		return stderrSink{os.Stderr}, "", nil
 	}
-	f, err := openLogFile(where)
+	f, err := openLogFile(o.Log)
 	if err != nil {
-		return nil, fmt.Errorf("open the log: %w", err)
+		return nil, "", fmt.Errorf("open the log: %w", err)
 	}
-	return &fileSink{where, f}, nil
+	return &fileSink{o.Log, f}, "", nil
 }
 
 // logQueue carries lines from the handler to the sink.
@@ -210,9 +212,9 @@ func (s *fileSink) write(l logLine) error {
 	return err
 }
 
-// stamped is the line with its time and pid.
+// stamped is the line with its time.
 func (l logLine) stamped() string {
-	return fmt.Sprintf("%s respawner[%d]: %s%s", l.time.UTC().Format(stampLayout), os.Getpid(), levelPrefix(l.level), l.text)
+	return moment(l.time) + " " + l.signed()
 }
 
 // reopen keeps the file at hand when it fails.
@@ -227,6 +229,11 @@ func (s *fileSink) reopen() error {
 }
 
 func (s *fileSink) close() error { return s.file.Close() }
+
+// signed is the line as syslog would show it, without the time.
+func (l logLine) signed() string {
+	return fmt.Sprintf("respawner[%d]: %s%s", os.Getpid(), levelPrefix(l.level), l.text)
+}
 
 // levelPrefix marks the lines that are more than information.
 func levelPrefix(level slog.Level) string {

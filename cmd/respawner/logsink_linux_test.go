@@ -123,7 +123,7 @@ func TestCloseTellsTheSinksError(t *testing.T) {
 func TestLogFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	for _, msg := range []string{"lighttpd started, pid 124", "stopped"} {
-		log, err := newLogger(path)
+		log, _, err := newLogger(options{Log: path})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func TestLogFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := fmt.Sprintf(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z respawner\[%d\]: warning: `, os.Getpid())
+	line := fmt.Sprintf(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(?:Z|[+-]\d\d:\d\d) respawner\[%d\]: warning: `, os.Getpid())
 	want := regexp.MustCompile("^" + line + "lighttpd started, pid 124\n" + line + "stopped\n$")
 	if !want.Match(got) {
 		t.Errorf("got %q, want %s", got, want)
@@ -166,7 +166,7 @@ func TestLogFileErrors(t *testing.T) {
 		{filepath.Join(dir, "none", "log"), "no such file or directory"},
 	}
 	check := func(path, want string) {
-		if _, err := newLogger(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := newLogger(options{Log: path}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}
 	}

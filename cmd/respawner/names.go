@@ -58,14 +58,6 @@ func (o *options) readNames(c *cli.Context) error {
 // readSomeNames takes the names of services; there may be none.
 func (o *options) readSomeNames(c *cli.Context) error { return o.setNames(c, o.operands(c)) }
 
-// readOneName takes the name of one service.
-func (o *options) readOneName(c *cli.Context) error {
-	if err := o.readNames(c); err != nil || len(o.Names) == 1 {
-		return err
-	}
-	return usagef("%s tells of one service at a time, but got %q too", c.Command.Name, o.Names[1])
-}
-
 // readNoNames is for commands that are about all services.
 func (o *options) readNoNames(c *cli.Context) error {
 	if err := o.readSomeNames(c); err != nil || len(o.Names) == 0 {

@@ -75,8 +75,9 @@ type options struct {
 
 	Program string // as the user wrote it
 	Args    []string
-	Bare    bool // nothing but one word was said: it may be a service that was started before
-	Replace bool // one that is there is ended first
+	Bare    bool   // nothing but one word was said: it may be a service that was started before
+	Replace bool   // one that is there is ended first
+	Folder  string // that the program is to run in, see workFolder
 	JSON    bool
 
 	Halt control.Request // how services are stopped, this once
@@ -86,6 +87,7 @@ type options struct {
 	For     string        // the state to wait for
 	Timeout time.Duration // how long; 0: for ever
 	Stream  bool          // what happens from now on
+	Only    []string      // the kinds of events to tell of; empty: all
 	Lives   int           // how many to tell of; 0: all
 	Failed  bool          // services with a problem only
 	View    view          // what logs prints
@@ -99,6 +101,9 @@ func (o options) supervisorPidfile(name string) string {
 // newOptions validates what a command was given. Its errors are usageErrors.
 func newOptions(c *cli.Context, steps []reader) (options, error) {
 	o := options{JSON: c.Bool(flagJSON)}
+	if c.Bool(flagUTC) {
+		time.Local = time.UTC // the zone of all that is printed and of all that is read
+	}
 	for _, read := range append(steps, (*options).readRuntimeDir) {
 		if err := read(&o, c); err != nil {
 			return options{}, err
@@ -313,7 +318,7 @@ func absolute(flag, path string) (string, error) {
 	if strings.ContainsRune(path, 0) {
 		return "", usagef("bad --%s %q: a path has no NUL in it", flag, path)
 	}
-	abs, err := filepath.Abs(path)
+	abs, err := inFolder(path)
 	if err != nil {
 		return "", usagef("bad --%s %q: %v; give an absolute path", flag, path, err)
 	}

@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// stampLayout is how the time of a line is written, in UTC.
-const stampLayout = "2006-01-02T15:04:05.000Z"
-
 // flushSize is how many bytes of lines are gathered for one write.
 const flushSize = 16 << 10
 
@@ -79,7 +76,7 @@ func openRegular(path string) (*os.File, int64, error) {
 
 // Write implements watch.Sink. A file that can't be rotated grows.
 func (f *outputFile) Write(at time.Time, lines [][]byte) (kept int, err error) {
-	f.stamp = at.UTC().AppendFormat(f.stamp[:0], stampLayout+" ")
+	f.stamp = at.Local().AppendFormat(f.stamp[:0], stampLayout+" ")
 	flush := func() {
 		n, e := f.flush()
 		kept, err = kept+n, errors.Join(err, e)

@@ -3,7 +3,6 @@ package main
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -50,57 +49,4 @@ func parseSize(s string) (int64, error) {
 		return 0, usagef("bad --output-size %q: it must be 0 (no limit), or at least 4K, such as 65536, 512K, 10M or 1G", s)
 	}
 	return n * unit, nil
-}
-
-// view is what logs prints.
-type view struct {
-	Lines  int // the last ones; allLines for all
-	Since  time.Time
-	Follow bool
-}
-
-const (
-	allLines     = -1
-	defaultLines = 20
-)
-
-func (o *options) readView(c *cli.Context) (err error) {
-	o.View = view{Lines: defaultLines, Follow: c.Bool(flagStream)}
-	if c.IsSet(flagSince) {
-		o.View.Lines = allLines
-		if o.View.Since, err = parseSince(c.String(flagSince), time.Now()); err != nil {
-			return err
-		}
-	}
-	if c.IsSet(flagLines) {
-		o.View.Lines, err = parseLines(c.String(flagLines))
-	}
-	return err
-}
-
-func parseLines(s string) (int, error) {
-	if s == "all" {
-		return allLines, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		return 0, usagef("bad --lines %q: it must be a whole number, or all", s)
-	}
-	return n, nil
-}
-
-// sinceLayouts are how a time may be written, local unless it has a zone.
-var sinceLayouts = [...]string{time.RFC3339, time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04:05", time.DateOnly}
-
-// parseSince reads a time, or how long ago it was.
-func parseSince(s string, now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	for _, layout := range sinceLayouts {
-		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usagef("bad --since %q: it must be how long ago, such as 10m or 2h30m, or a time such as \"2026-11-23 22:00\"", s)
 }

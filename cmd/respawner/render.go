@@ -101,7 +101,7 @@ func facts(s control.Status, now time.Time) []fact {
 func describeState(s control.Status, now time.Time) string {
 	text := s.State
 	if !s.Since.IsZero() {
-		text += fmt.Sprintf(" since %s (%s)", s.Since.In(now.Location()).Format(time.DateTime), span(now.Sub(s.Since)))
+		text += fmt.Sprintf(" since %s (%s)", second(s.Since), span(now.Sub(s.Since)))
 	}
 	if s.NextStart != nil {
 		text += ", next start in " + describeWait(s.NextStart.Sub(now))

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -38,6 +37,9 @@ func start(o options) error {
 			return err
 		}
 	}
+	if err := o.findFolder(); err != nil && before == nil && pipe == nil {
+		return err
+	}
 	path, err := lookUp(o.Program)
 	if err != nil && before == nil && o.Then != watch.ThenStop { // for those it need not be there
 		return o.hint(err)
@@ -56,9 +58,9 @@ func start(o options) error {
 		return err
 	}
 	if o.Foreground {
-		return supervise(o, path, sayAlready)
+		return supervise(o, path, o.sayAlready)
 	}
-	return startAway(o)
+	return startAway()
 }
 
 // asBefore starts a service as it was started before, where the user named one and said nothing else
@@ -119,7 +121,7 @@ func stay(again invocation) error {
 	}
 	if err == nil {
 		words := append([]string{os.Args[0], "--" + flagForeground}, again.args...)
-		err = &os.PathError{Op: "exec", Path: self, Err: syscall.Exec(self, words, again.env)}
+		err = &os.PathError{Op: "exec", Path: self, Err: syscall.Exec(self, words, append(again.env, folderEnv+"="+again.dir))}
 	}
 	return fmt.Errorf("start as before: %w", err)
 }
@@ -143,10 +145,7 @@ func (o options) makeWay() error {
 }
 
 // startAway starts a service in the background, and says what came of it.
-func startAway(o options) error {
-	if o.Log == logSyslog && !syslogAvailable() {
-		fmt.Fprintln(os.Stderr, "respawner: no syslog here, so messages are lost: --log FILE keeps them")
-	}
+func startAway() error {
 	rep, err := startBackground(thisCommand(), watch.ThenRun)
 	if err == nil {
 		_, err = fmt.Println(printable(rep.Text))
@@ -164,30 +163,38 @@ func noFolders(paths []string) error {
 	return nil
 }
 
+// nameOf returns the absolute path of a program, with an error if it can't be run.
+func nameOf(program string) (path string, err error) {
+	if strings.Contains(program, "/") {
+		if path, err = inFolder(program); err == nil {
+			_, err = exec.LookPath(path)
+		}
+		return path, err
+	}
+	if path, err = exec.LookPath(program); err == nil || errors.Is(err, exec.ErrDot) {
+		return inFolder(path)
+	}
+	return path, err
+}
+
 // lookUp finds a program as a shell would; the path is absolute, because some
-// programs (sshd, nginx) exec themselves by the name they were called by.
+// programs (sshd, nginx) exec themselves by the name they were called by. That of
+// a program that is missing is returned with the error, if it was named by one.
 func lookUp(program string) (string, error) {
-	path, err := exec.LookPath(program)
-	if errors.Is(err, exec.ErrDot) {
-		err = nil
-	}
-	var abs string
-	if err == nil {
-		abs, err = filepath.Abs(path)
-	}
+	path, err := nameOf(program)
 	switch {
 	case err == nil:
-		return abs, nil
+		return path, nil
 	case errors.Is(err, exec.ErrNotFound):
-		return "", exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program in $PATH", program)}
+		return path, exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program in $PATH", program)}
 	case errors.Is(err, fs.ErrNotExist):
-		return "", exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program", program)}
+		return path, exitError{code: exitNotFound, msg: fmt.Sprintf("%s: no such program", program)}
 	case errors.Is(err, syscall.EISDIR):
-		return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: is a directory, not a program", program)}
+		return path, exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: is a directory, not a program", program)}
 	case errors.Is(err, fs.ErrPermission):
-		return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: not executable: permission denied", program)}
+		return path, exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: not executable: permission denied", program)}
 	}
-	return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: %v", program, err)}
+	return path, exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: %v", program, err)}
 }
 
 // report is what the supervisor in the background tells the command that
@@ -223,9 +230,19 @@ func (r report) warn(text string) report {
 
 // sayAlready is all that a start in the foreground reports: the rest is in the
 // log, and its output is the program's.
-func sayAlready(r report) {
+func (o options) sayAlready(r report) {
+	if o.Log != logStderr {
+		r.sayWarning()
+	}
 	if r.Already {
 		fmt.Println(printable(r.Text))
+	}
+}
+
+// sayWarning says on stderr what the user should know besides.
+func (r report) sayWarning() {
+	if r.Warning != "" {
+		fmt.Fprintf(os.Stderr, "respawner: warning: %s\n", printable(r.Warning))
 	}
 }
 
@@ -256,7 +273,11 @@ func startBackground(again invocation, then watch.Then) (rep report, err error) 
 	}
 	cmd := exec.Command(self)
 	cmd.Args, cmd.Dir = append([]string{os.Args[0]}, again.args...), again.dir
-	cmd.Env = append(watch.Unmarked(again.env), backgroundEnv+"="+valueOf(again.env, procsEnv), procsEnv+"=1", thenEnv+"="+fmt.Sprint(int(then), again.halt),
+	if _, err := os.Stat(again.dir + "/."); again.dir != "" && err != nil {
+		cmd.Dir = "/" // without the folder it can still be taken over, and ended
+	}
+	cmd.Env = append(without(watch.Unmarked(again.env), folderEnv), folderEnv+"="+again.dir,
+		backgroundEnv+"="+valueOf(again.env, procsEnv), procsEnv+"=1", thenEnv+"="+fmt.Sprint(int(then), again.halt),
 		socketEnv+"="+os.Getenv(socketEnv)) // of the service that this command was called below
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -286,9 +307,7 @@ func outcome(pipe io.Reader, end func() error) (rep report, err error) {
 	if rep.Ended {
 		_ = end() // with the status that was reported
 	}
-	if rep.Warning != "" {
-		fmt.Fprintf(os.Stderr, "respawner: warning: %s\n", printable(rep.Warning))
-	}
+	rep.sayWarning()
 	if rep.Status != 0 {
 		return rep, exitError{rep.Status, rep.Text, rep.Output}
 	}

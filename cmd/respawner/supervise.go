@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 
 	"respawner/watch"
@@ -27,6 +25,26 @@ type supervision struct {
 	claim  *control.Claim
 	before *baggage // of an earlier binary in this process, nil for none
 	alone  bool     // the service may run on without us: somebody is to find it
+
+	warnings []string // what the user should know besides
+}
+
+// warn says what the user should know: in the log, and with the first report.
+func (s *supervision) warn(text string) {
+	if text != "" {
+		s.log.Warn(s.o.Name + ": " + text)
+		s.warnings = append(s.warnings, text)
+	}
+}
+
+// warned adds what was warned of to a report, unless nothing was started.
+func (s *supervision) warned(r report) report {
+	for _, text := range s.warnings {
+		if !r.Already {
+			r = r.warn(text)
+		}
+	}
+	return r
 }
 
 // supervise is the supervisor: it returns when the service has ended. tell
@@ -35,7 +53,8 @@ func supervise(o options, path string, tell func(report)) error {
 	runtime.GOMAXPROCS(1) // in the foreground; in the background procsEnv has told so
 	watch.CatchSignals()  // before there is anything that would have to be put away
 	var once sync.Once
-	s := &supervision{o: o, path: path, tell: func(r report) { once.Do(func() { tell(r) }) }}
+	s := &supervision{o: o, path: path}
+	s.tell = func(r report) { once.Do(func() { tell(s.warned(r)) }) }
 	err := s.run(s.takeClaim)
 	if err != nil {
 		s.tell(report{Status: exitCode(err), Text: err.Error(), Ended: true})
@@ -52,9 +71,11 @@ func takeOver(o options, path string, before *baggage) error {
 // run opens the log and the runtime directory, has the service claimed, and
 // supervises it.
 func (s *supervision) run(claim func() error) (err error) {
-	if s.log, err = newLogger(s.o.Log); err != nil {
+	var warning string
+	if s.log, warning, err = newLogger(s.o); err != nil {
 		return err
 	}
+	s.warn(warning)
 	if s.dir, err = control.MakeDir(s.o.RuntimeDir); err == nil {
 		defer s.dir.Close()
 		err = claim()
@@ -138,9 +159,7 @@ func (s *supervision) hold() (*control.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	if warning != "" {
-		s.log.Warn(s.o.Name + ": " + warning)
-	}
+	s.warn(warning)
 	c, err := s.configure()
 	if err == nil {
 		err = s.goOn(&c)
@@ -152,9 +171,7 @@ func (s *supervision) hold() (*control.Status, error) {
 	c.Output = output
 	c.Report = func(r watch.Report) {
 		unborn = r.Ended && r.Status != 0
-		said := announce(s.o.Name, r)
-		said.Warning = warning
-		s.tell(said)
+		s.tell(announce(s.o.Name, r))
 	}
 	result, err := watch.Run(c)
 	s.alone = err != nil && (s.alone || result.Last != nil)
@@ -236,7 +253,8 @@ func (s *supervision) configure() (watch.Config, error) {
 			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
 		},
 		Program: watch.Program{
-			Path: s.path, Args: append([]string{s.path}, o.Args...), Env: s.environ(), Files: files, Clean: o.Clean,
+			Path: s.path, Dir: o.Folder, Args: append([]string{s.path}, o.Args...), Env: s.environ(),
+			Files: files, Clean: o.Clean,
 		},
 		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
 		ID: s.claim.ID(), State: s.claim, History: history,
@@ -248,7 +266,7 @@ func (s *supervision) configure() (watch.Config, error) {
 
 // environ is the program's environment.
 func (s *supervision) environ() []string {
-	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, socketEnv+"=") })
+	env := without(without(os.Environ(), folderEnv), socketEnv)
 	return append(env, socketEnv+"="+filepath.Join(s.o.RuntimeDir, s.o.Name+".sock"))
 }
 

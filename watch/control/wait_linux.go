@@ -129,3 +129,21 @@ func await(pidfd int) error {
 		}
 	}
 }
+
+// Watch calls look at once, and again whenever something of a supervisor has come
+// or gone, until ctx is done or look returns an error, which is returned.
+func (d *Dir) Watch(ctx context.Context, look func() error) error {
+	changes, err := d.watch()
+	if err != nil {
+		return err
+	}
+	defer changes.close()
+	for {
+		if err := look(); err != nil {
+			return err
+		}
+		if err := changes.wait(ctx, time.Time{}); err != nil {
+			return err
+		}
+	}
+}

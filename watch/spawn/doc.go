@@ -5,7 +5,7 @@
 //
 // Between its birth and its exec the child of a threaded process may do next to
 // nothing. Here it is a list of system calls, which the parent has written down
-// beforehand (a session of its own, descriptors 0 to 2, an empty signal mask,
+// beforehand (a session of its own, its folder, descriptors 0 to 2, an empty signal mask,
 // exec), and a dozen instructions that make one call after the other and stop at
 // the first that fails. They need neither a stack nor Go. So the child is made
 // with the parent's memory (CLONE_VM), and the parent does not wait for it: it
@@ -28,7 +28,7 @@
 // thread goes on with the same stack, which the child never touches: it has what
 // it needs in registers, and no signal handler can run in it, for it has none.
 // It counts on three facts of the kernel's: a child made with CLONE_VM alone has
-// descriptors, signal handlers and a mask of its own; CLONE_CLEAR_SIGHAND resets
+// descriptors, a folder, signal handlers and a mask of its own; CLONE_CLEAR_SIGHAND resets
 // each signal that is not ignored (an ignored one stays so, see New); and exec
 // gives the child a memory of its own before it closes what is closed on exec.
 //

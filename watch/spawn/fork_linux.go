@@ -30,17 +30,28 @@ func (c *Command) forkExec() (pid, pidfd int, err error) {
 	pidfd = -1
 	fds := c.fds()
 	pid, err = syscall.ForkExec(c.Path, c.Args, &syscall.ProcAttr{
+		Dir:   c.Dir,
 		Env:   c.Env,
 		Files: fds[:],
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	})
 	if err != nil {
-		return 0, -1, fmt.Errorf("exec %s: %w", c.Path, err)
+		return 0, -1, c.whyNot(err)
 	}
 	if pidfd < 0 { // before Linux 5.4; the child is ours, so its pid can't be another's
 		pidfd, err = unix.PidfdOpen(pid, 0)
 	}
 	return pid, pidfd, err
+}
+
+// whyNot returns what has failed: ForkExec does not tell the chdir from the exec.
+func (c *Command) whyNot(err error) error {
+	if c.Dir != "" {
+		if _, e := os.Stat(c.Dir + "/."); e != nil {
+			return &DirError{c.Dir, err}
+		}
+	}
+	return fmt.Errorf("exec %s: %w", c.Path, err)
 }
 
 // heedSignals gives signals that the caller has ignored, and that Go has no

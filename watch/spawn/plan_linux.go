@@ -16,8 +16,11 @@ import (
 // Command is a program to be started. It gets a session of its own, an empty
 // signal mask, the default action for all signals, and no other descriptors.
 type Command struct {
-	// Path is the file.
+	// Path is the file, absolute if there is a Dir.
 	Path string
+	// Dir is the folder that it runs in, which is looked up at the start; empty
+	// for the caller's own.
+	Dir string
 	// Args are the arguments, the program's name (argv[0]) first.
 	Args []string
 	// Env is the environment, as NAME=value.
@@ -51,6 +54,17 @@ type step struct {
 	args     [5]uintptr
 	optional uintptr // not 0: the child goes on when it fails
 }
+
+// DirError says that the folder which a program was to run in can't be entered.
+type DirError struct {
+	Dir string
+	Err error
+}
+
+func (e *DirError) Error() string { return fmt.Sprintf("chdir %s: %v", e.Dir, e.Err) }
+
+// Unwrap returns the [unix.Errno].
+func (e *DirError) Unwrap() error { return e.Err }
 
 // maxSteps bounds a plan.
 const maxSteps = 8
@@ -87,6 +101,9 @@ func newPlan(c *Command, fds [3]uintptr) (*plan, error) {
 	p.pins.Pin(p)
 	path, argv, env := p.vector([]string{c.Path}), p.vector(c.Args), p.vector(c.Env)
 	p.add(unix.SYS_SETSID)
+	if c.Dir != "" { // by the child, since a file system may hang
+		p.add(unix.SYS_CHDIR, uintptr(unsafe.Pointer(p.vector([]string{c.Dir})[0])))
+	}
 	for i, fd := range fds {
 		p.add(unix.SYS_DUP3, fd, uintptr(i), 0)
 	}
@@ -119,7 +136,7 @@ func (p *plan) vector(texts []string) []*byte {
 // what would end there.
 func mustNotHaveNul(c *Command) error {
 	has := func(s string) bool { return strings.IndexByte(s, 0) >= 0 }
-	if has(c.Path) || slices.ContainsFunc(c.Args, has) || slices.ContainsFunc(c.Env, has) {
+	if has(c.Path) || has(c.Dir) || slices.ContainsFunc(c.Args, has) || slices.ContainsFunc(c.Env, has) {
 		return unix.EINVAL
 	}
 	return nil
@@ -127,7 +144,7 @@ func mustNotHaveNul(c *Command) error {
 
 // failure is why the exec did not come about, nil if it did, or if something has
 // killed the child. It may be asked for when the pipe has told that it is over.
-func (p *plan) failure(path string) error {
+func (p *plan) failure(path, dir string) error {
 	errno := unix.Errno(atomic.LoadInt32(&p.errno))
 	if errno == 0 {
 		return nil
@@ -136,6 +153,8 @@ func (p *plan) failure(path string) error {
 	switch p.steps[at].nr {
 	case unix.SYS_SETSID:
 		return os.NewSyscallError("setsid", errno)
+	case unix.SYS_CHDIR:
+		return &DirError{dir, errno}
 	case unix.SYS_DUP3:
 		return os.NewSyscallError("dup3", errno)
 	case unix.SYS_RT_SIGPROCMASK:

@@ -82,6 +82,42 @@ func TestDescriptorsAreNotMixedUp(t *testing.T) {
 	ended(t, next(t, s))
 }
 
+// The folder is looked up at the start; an error of that is told from one of the exec.
+func TestFolder(t *testing.T) {
+	dir := t.TempDir()
+	link := dir + "/link"
+	check(t, os.Symlink(dir, link))
+	here := must(os.Getwd())
+	eachWay(t, func(t *testing.T, s *Spawner[int]) {
+		file := filepath.Join(t.TempDir(), "out")
+		f := must(os.Create(file))
+		defer f.Close()
+		c := program(f, "pwd", "-P")
+		c.Dir = link
+		s.startCommand(1, c)
+		if status := ended(t, next(t, s)); status != 0 {
+			t.Error(status)
+		}
+		if got := string(must(os.ReadFile(file))); got != dir+"\n" {
+			t.Errorf("it ran in %q", got)
+		}
+		for folder, want := range map[string]error{
+			dir + "/missing": unix.ENOENT, c.Path: unix.ENOTDIR, "/a\x00b": unix.EINVAL,
+		} {
+			c.Dir = folder
+			s.startCommand(2, c)
+			out := next(t, s)
+			var wrong *DirError
+			if told := errors.As(out.Err, &wrong) && wrong.Dir == folder; !told && want != unix.EINVAL || !errors.Is(out.Err, want) {
+				t.Errorf("%q: %v", folder, out.Err)
+			}
+		}
+		if must(os.Getwd()) != here {
+			t.Error("the caller is in another folder now")
+		}
+	})
+}
+
 // An error of the exec is told as such; nothing of the attempt is left.
 func TestExecErrors(t *testing.T) {
 	dir := t.TempDir()

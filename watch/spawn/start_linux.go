@@ -12,6 +12,7 @@ import (
 type start[K any] struct {
 	key  K
 	path string
+	dir  string
 	plan *plan
 	err  error
 }
@@ -39,7 +40,7 @@ func (s *Spawner[K]) clone(key K, c *Command) error {
 		s.leave(pipe[0])
 		return err
 	}
-	s.pending[pipe[0]] = &start[K]{key: key, path: c.Path, plan: p}
+	s.pending[pipe[0]] = &start[K]{key: key, path: c.Path, dir: c.Dir, plan: p}
 	return nil
 }
 
@@ -76,7 +77,7 @@ func (s *Spawner[K]) ready(fd int, st *start[K]) {
 	}
 	s.leave(fd)
 	st.plan.pins.Unpin()
-	if st.err = st.plan.failure(st.path); st.err == nil {
+	if st.err = st.plan.failure(st.path, st.dir); st.err == nil {
 		s.outcomes = append(s.outcomes, Outcome[K]{st.key, int(st.plan.pid), int(st.plan.pidfd), nil})
 		return
 	}
