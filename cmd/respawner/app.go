@@ -90,15 +90,11 @@ func run(app *cli.App, words []string) error {
 	return app.Run(append([]string{app.Name}, argv...))
 }
 
-func noCommand() error {
-	return usagef("no command: write respawner start PROGRAM, say; respawner --help lists all commands")
+func printVersion(options) error {
+	_, err := fmt.Println("respawner version " + version)
+	return err
 }
 
-// unknownCommand speaks when the first operand is none of the commands.
-func unknownCommand(app *cli.App, words []string) error {
-	hint := cli.SuggestCommand(app.Commands, words[0])
-	if len(words) > 1 && app.Command(words[1]) != nil {
-		hint = fmt.Sprintf("Did you mean \"%s %s\"?", words[1], words[0])
-	}
-	return usagef("unknown command %q: respawner --help lists them all. %s", words[0], hint)
+func noCommand() error {
+	return usagef("no command: write respawner start PROGRAM, say; respawner --help lists all commands")
 }

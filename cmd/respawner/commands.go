@@ -40,6 +40,7 @@ func commands() []command {
 		{"logs", groupLook, "print what a program has written", logsText, logsFlags(), []reader{(*options).readOneName, (*options).readView}, logs},
 		{"wait", groupLook, "wait until services run, or have stopped", waitText, waitFlags(), append(names(), (*options).readWait), wait},
 		{"events", groupLook, "tell what happens, event by event", eventsText, eventsFlags(), []reader{(*options).readSomeNames, (*options).readStream}, events},
+		{"version", groupLook, "tell which respawner this is", versionText, nil, []reader{(*options).readNothing}, printVersion},
 		{"history", groupLook, "tell why services went down, after the fact", historyText, historyFlags(), append(names(), (*options).readLives), history},
 	}
 }
@@ -57,6 +58,7 @@ func startReaders() []reader {
 func (c command) cli() *cli.Command {
 	return &cli.Command{
 		Name:               c.name,
+		Aliases:            aliases()[c.name],
 		Category:           c.group,
 		Usage:              c.usage,
 		Description:        c.text,

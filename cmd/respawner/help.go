@@ -193,6 +193,13 @@ age, processor time, resident memory and command line.
 
 Exit code: 0, whatever runs or not; 2 wrong usage, 1 one could not be asked.`
 
+const versionText = `respawner version
+
+Prints which respawner this is, as --version does. status --json tells which one
+supervises a service.
+
+Exit code: 0; 2 wrong usage.`
+
 const topText = `respawner [options] top
 
 Shows all services of the runtime directory and what they use, until q is

@@ -38,7 +38,7 @@ func start(o options) error {
 			return err
 		}
 	}
-	path, err := lookUp(o.Program)
+	path, err := lookUpMeant(o.Program)
 	if err != nil && before == nil && o.Then != watch.ThenStop { // for those it need not be there
 		return o.hint(err)
 	}
@@ -188,6 +188,15 @@ func lookUp(program string) (string, error) {
 		return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: not executable: permission denied", program)}
 	}
 	return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: %v", program, err)}
+}
+
+// lookUpMeant is lookUp that says which command line was meant by a program that is one.
+func lookUpMeant(program string) (string, error) {
+	path, err := lookUp(program)
+	if line := programMeant(os.Args[1:], program); err != nil && line != "" {
+		err = fmt.Errorf("%w; did you mean %s?", err, line)
+	}
+	return path, err
 }
 
 // report is what the supervisor in the background tells the command that
