@@ -58,7 +58,7 @@ func TestEventsJSON(t *testing.T) {
 	r, out := s.follower("--json")
 	s.crash(st.MainPID)
 	r.signal(2)
-	if code := r.code(); code != 0 {
+	if code := r.code(); code != 130 {
 		t.Errorf("events -f that was ended by INT: exit code %d", code)
 	}
 	var whats []string

@@ -121,6 +121,9 @@ func stream(dir *control.Dir, names []string, tell func(named) error) error {
 			complain(explain(names[i], out))
 		}
 	}
+	if code := interruptCode(ctx, 0); code != 0 {
+		return exitError{code: code}
+	}
 	return failedIf(failed)
 }
 

@@ -144,7 +144,7 @@ func TestTopDoes(t *testing.T) {
 		"l esc q": {{doQuit, ""}},
 		"t s":     nil,
 		"q":       {{doQuit, ""}},
-		"ctrl-c":  {{doQuit, ""}},
+		"ctrl-c":  {{doInterrupt, ""}},
 		"x":       nil,
 	} {
 		m := play(append(screens()["begun"], keyMsg("j")))

@@ -90,6 +90,8 @@ const (
 	doTree    = "tree"
 	doLog     = "log"
 	doQuit    = "quit"
+
+	doInterrupt = "interrupt" // ^C
 )
 
 // update takes in what has happened.
@@ -178,7 +180,7 @@ func (m topModel) selectAt(i int) topModel {
 func (m topModel) key(key string) (topModel, []topDo) {
 	switch {
 	case key == "ctrl-c":
-		return m, []topDo{{doQuit, ""}}
+		return m, []topDo{{doInterrupt, ""}}
 	case m.ending != "":
 		return m.confirm(key)
 	case m.detail.isOpen():
