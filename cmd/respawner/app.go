@@ -57,6 +57,7 @@ func exitCode(err error) int {
 
 // newApp is the command line. Its own options are common to all commands.
 func newApp(all []command) *cli.App {
+	cli.HelpPrinter = printHelp
 	app := &cli.App{
 		Name:                  "respawner",
 		Usage:                 "keeps a program running",

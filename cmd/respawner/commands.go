@@ -40,8 +40,8 @@ func commands() []command {
 		{"logs", groupLook, "print what a program has written", logsText, logsFlags(), []reader{(*options).readOneName, (*options).readView}, logs},
 		{"wait", groupLook, "wait until services run, or have stopped", waitText, waitFlags(), append(names(), (*options).readWait), wait},
 		{"events", groupLook, "tell what happens, event by event", eventsText, eventsFlags(), []reader{(*options).readSomeNames, (*options).readStream}, events},
-		{"version", groupLook, "tell which respawner this is", versionText, nil, []reader{(*options).readNothing}, printVersion},
 		{"history", groupLook, "tell why services went down, after the fact", historyText, historyFlags(), append(names(), (*options).readLives), history},
+		{"version", groupLook, "tell which respawner this is", versionText, nil, []reader{(*options).readNothing}, printVersion},
 	}
 }
 

@@ -35,9 +35,8 @@ const (
 )
 
 // The functions below list the options: what they are called, whether they
-// have a value and what they mean is written here and nowhere else. The part
-// of a text that follows "\n\t" stands below the first in the help's second
-// column.
+// have a value and what they mean is written here and nowhere else. Help breaks
+// the lines anew (see helpEntry).
 
 // commonFlags are those of all commands.
 func commonFlags() []cli.Flag {

@@ -12,37 +12,37 @@ a crash. The program may put itself into the background; it needs no pidfile.
    respawner status lighttpd
    respawner stop lighttpd`
 
-// appHelp is urfave/cli's, with the options of start, which most people look
-// for.
+// appHelp is the help of respawner itself, with the options of start, which most people
+// look for. text, entry and option are helpFuncs.
 const appHelp = `NAME:
-   {{.Name}} - {{.Usage}}
+{{text (printf "%s - %s" .Name .Usage)}}
 
 USAGE:
-   {{wrap .UsageText 3}}
+{{text .UsageText}}
 
 DESCRIPTION:
-   {{wrap .Description 3}}
+{{text .Description}}
 
 COMMANDS (respawner COMMAND --help says more):{{range .VisibleCategories}}{{if .Name}}
    {{.Name}}:{{range .VisibleCommands}}
-     {{.Name}}{{"\t"}}{{.Usage}}{{end}}{{end}}{{end}}
+{{entry 15 (printf "  %s" .Name) .Usage}}{{end}}{{end}}{{end}}
 
 OPTIONS:{{range .VisibleFlags}}
-   {{.}}{{end}}
+{{option .}}{{end}}
 
 OPTIONS OF start:{{range .Commands}}{{if eq .Name "start"}}{{range .VisibleFlags}}
-   {{.}}{{end}}{{end}}{{end}}
+{{option .}}{{end}}{{end}}{{end}}
 `
 
 // commandHelp is for the commands' own help.
 const commandHelp = `NAME:
-   {{.HelpName}} - {{.Usage}}
+{{text (printf "%s - %s" .HelpName .Usage)}}
 
 DESCRIPTION:
-   {{wrap .Description 3}}
+{{text .Description}}
 {{if .VisibleFlags}}
 OPTIONS:{{range .VisibleFlags}}
-   {{.}}{{end}}
+{{option .}}{{end}}
 {{end}}
 COMMON OPTIONS:
    respawner --help lists them
