@@ -46,8 +46,8 @@ func exitOfNote(n service.Note) *control.Exit {
 	return lastExit(service.LastExit{PID: n.PID, Exit: n.Exit, At: time.Now()})
 }
 
-// note tells of an event.
-func (s *Host) note(u *unit, ev control.Event) {
+// note tells of an event, and returns it as it was told.
+func (s *Host) note(u *unit, ev control.Event) control.Event {
 	u.journal.seq++
 	ev.Seq, ev.Time = u.journal.seq, time.Now().Round(time.Millisecond)
 	if u.server != nil {
@@ -56,6 +56,7 @@ func (s *Host) note(u *unit, ev control.Event) {
 	if u.journal.file != nil && matters(ev) && len(u.journal.lines) < maxUnwritten {
 		u.journal.lines = append(u.journal.lines, control.Line(ev)...)
 	}
+	return ev
 }
 
 // noteAll tells of an event that concerns all services.

@@ -32,6 +32,7 @@ const (
 	flagClean       = "clean"
 	flagReplace     = "replace"
 	flagSignal      = "signal"
+	flagForce       = "force"
 )
 
 // The functions below list the options: what they are called, whether they
@@ -99,6 +100,10 @@ func stopFlags() []cli.Flag {
 		valueFlag("t", flagStopTimeout, "", "KILL what is left after `SEC`, this once (default: as it was started)"),
 		valueFlag("", flagSignal, "", "send `SIG` in the place of TERM, this once"),
 	}
+}
+
+func reloadFlags() []cli.Flag {
+	return append(askFlags(), switchFlag("", flagForce, "send the signal also to a process that has no handler for it"))
 }
 
 func waitFlags() []cli.Flag {

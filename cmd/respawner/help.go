@@ -91,12 +91,16 @@ again, or why it is not.
 Exit code: 0 all are up again; 1 one is not, or was never started here;
 2 wrong usage.`
 
-const reloadText = `respawner [options] reload [--json] NAME...
+const reloadText = `respawner [options] reload [--force] [--json] NAME...
 
 Sends the main process the signal that start --reload-signal has named (HUP if
-it has named none).
+it has named none), and shows which process that is. Most programs without a
+handler for the signal would be ended by it, so it is not sent to them:
+--force sends it all the same. A process that blocks the signal may never take
+it, as su and runuser do; signal --all reaches what they have started.
 
-Exit code: 0 it was sent; 1 nobody is there to get it; 2 wrong usage.`
+Exit code: 0 it was sent; 1 there is no process, or it has no handler; 2 wrong
+usage.`
 
 const signalText = `respawner [options] signal SIG [--all] [--json] NAME...
 

@@ -83,6 +83,7 @@ type options struct {
 
 	Signal  syscall.Signal // to be sent, to All or to the main process
 	All     bool
+	Force   bool          // though the process has no handler
 	For     string        // the state to wait for
 	Timeout time.Duration // how long; 0: for ever
 	Stream  bool          // what happens from now on
@@ -191,6 +192,11 @@ func parseSeconds(flag, s string) (time.Duration, error) {
 
 func (o *options) readForeground(c *cli.Context) error {
 	o.Foreground = c.Bool(flagForeground)
+	return nil
+}
+
+func (o *options) readForce(c *cli.Context) error {
+	o.Force = c.Bool(flagForce)
 	return nil
 }
 
