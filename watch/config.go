@@ -12,6 +12,9 @@ type Config struct {
 	Spec    service.Spec
 	Program Program
 
+	// Folder is where Program runs: that of this process.
+	Folder string
+
 	// Pidfile is the path of the daemon's own pidfile, empty for none.
 	Pidfile string
 

@@ -21,9 +21,9 @@ func (o *options) readStream(c *cli.Context) error {
 	return nil
 }
 
-// named is an event, and whose it is: the object that events --json prints.
+// named is an event, and whose it is.
 type named struct {
-	Name string `json:"name"`
+	Name string
 	control.Event
 }
 
@@ -55,7 +55,7 @@ func events(o options) error {
 func teller(w io.Writer, asJSON bool, width int) func(named) error {
 	if asJSON {
 		out := json.NewEncoder(w)
-		return func(ev named) error { return out.Encode(ev) }
+		return func(ev named) error { return out.Encode(answerOfEvent(ev)) }
 	}
 	return func(ev named) error {
 		_, err := fmt.Fprintf(w, "%s  %-*s  %s\n", moment(ev.Time), width, printable(ev.Name), eventLine(ev.Event))

@@ -238,7 +238,7 @@ func (s *supervision) configure() (watch.Config, error) {
 		Program: watch.Program{
 			Path: s.path, Args: append([]string{s.path}, o.Args...), Env: s.environ(), Files: files, Clean: o.Clean,
 		},
-		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
+		Folder: workingDir(), Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
 		ID: s.claim.ID(), State: s.claim, History: history,
 		Control: socket, ControlGroup: o.ControlGroup,
 		Version: version, Binary: self, Exec: s.exec(self, socket),
