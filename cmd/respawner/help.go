@@ -208,7 +208,9 @@ const topText = `respawner [options] top
 
 Shows all services of the runtime directory and what they use, until q is
 pressed. Arrows or j and k select one; enter or t shows its processes, l the
-end of its log, r restarts it, s stops it.
+end of its log, r restarts it, s stops it, S starts it again, a adopts it. / and
+a text shows those that have it in their names; N, P, M, R and T sort by name,
+CPU%, MEM, RESTARTS and UPTIME. ? shows all keys.
 
 CPU% is of one processor. MEM is the proportional set size of all processes,
 in which shared memory counts once; where the kernel tells only the resident
