@@ -12,12 +12,12 @@ import (
 func TestTypedCommandLines(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string][]string{
-		"sleep": {"start", "sleep", "300"},
-		"one":   {"start", "sleep 300"},
-		"sh":    {"start", "cd / && exec sleep 300"},
-		"shell": {"start", "sh", "-c", "exec sleep 300"},
-		"run":   {"run", "sleep", "--", "300"},
-		"strat": {"strat", "sleep", "--", "300"},
+		"sleep":  {"start", "sleep", "300"},
+		"one":    {"start", "sleep 300"},
+		"sh":     {"start", "cd / && exec sleep 300"},
+		"shell":  {"start", "sh", "-c", "exec sleep 300"},
+		"run":    {"run", "sleep", "--", "300"},
+		"sttart": {"sttart", "sleep", "--", "300"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t, "sleep")
@@ -60,7 +60,7 @@ func TestTypedWords(t *testing.T) {
 		t.Errorf("version: %v", r)
 	}
 	for word, want := range map[string]string{
-		"rm": "here it is respawner forget ", "run": "here it is respawner start ", "stpo": "did you mean respawner stop ",
+		"rm": "here it is respawner forget ", "run": "here it is respawner start ", "stoop": "did you mean respawner stop ",
 		"frobnicate": "respawner --help lists them all", "x": "respawner --help lists them all",
 	} {
 		r := s.tell(word)

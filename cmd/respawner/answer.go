@@ -5,8 +5,6 @@ import (
 	"io"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"respawner/watch/control"
 )
 
@@ -138,7 +136,7 @@ func answerOfExit(e *control.Exit) *exitAnswer {
 	a := &exitAnswer{Exit: *e, Core: e.Core, At: timeOrNull(e.At)}
 	switch {
 	case e.Signal > 0:
-		a.Signal, a.SignalName = &e.Signal, orNull(unix.SignalName(unix.Signal(e.Signal)))
+		a.Signal, a.SignalName = &e.Signal, orNull(wordOf(e.Signal))
 	case e.Code >= 0:
 		a.Code = &e.Code
 	}

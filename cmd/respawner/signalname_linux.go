@@ -26,14 +26,16 @@ func parseSignal(word string) (syscall.Signal, error) {
 
 // signalName is "9 (SIGKILL)", or the bare number of a real-time signal.
 func signalName(signal int) string {
-	name := unix.SignalName(unix.Signal(signal))
-	return strings.TrimSuffix(fmt.Sprintf("%d (%s)", signal, name), " ()")
+	return strings.TrimSuffix(fmt.Sprintf("%d (%s)", signal, wordOf(signal)), " ()")
 }
 
 // signalWord returns a signal as the command line has it: HUP, or the number of one without a name.
 func signalWord(sig syscall.Signal) string {
-	if name := unix.SignalName(unix.Signal(sig)); name != "" {
+	if name := wordOf(int(sig)); name != "" {
 		return strings.TrimPrefix(name, "SIG")
 	}
 	return strconv.Itoa(int(sig))
 }
+
+// wordOf is "SIGKILL"; empty for a real-time signal.
+func wordOf(signal int) string { return unix.SignalName(unix.Signal(signal)) }
