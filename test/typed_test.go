@@ -72,3 +72,17 @@ func TestTypedWords(t *testing.T) {
 	s.mustRun()
 	s.stop()
 }
+
+// A script that can't be run: it is said what is wrong with it.
+func TestTypedScripts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"#!/bin/sh\r\nsleep 300\r\n": "its #! line ends with a carriage return",
+		"#!/bin/nosuch\nsleep 300\n": `its interpreter "/bin/nosuch" (the #! line) does not exist`,
+		"sleep 300\n":                "nor a script with a #! line",
+	} {
+		s := newService(t, writeFile(t, tempDir(t)+"/script", text, 0o755))
+		mustFail(t, s.tell("start"), 126, s.program, want)
+		s.mustNotRun("stopped")
+	}
+}

@@ -103,6 +103,19 @@ func procField(status []byte, field string) ([]byte, error) {
 	return nil, fmt.Errorf("%w: it has no %s", errStatus, field)
 }
 
+// missing says what a program has not found, with that head, which the kernel could not
+// start though it is there: its interpreter, or the loader that a binary names.
+func missing(head []byte) string {
+	words := interpreter(head)
+	switch {
+	case len(words) == 0:
+		return "its loader (the program interpreter that a dynamic binary names) does not exist"
+	case strings.HasSuffix(words[0], "\r"):
+		return "its #! line ends with a carriage return, as lines of DOS do: sed -i 's/\\r$//' takes it off all lines"
+	}
+	return fmt.Sprintf("its interpreter %q (the #! line) does not exist", words[0])
+}
+
 // valueOf is what an environment, as /proc/PID/environ has it, says for a variable;
 // empty where there is none.
 func valueOf(env []byte, variable string) string {

@@ -74,7 +74,19 @@ func longOptions(known map[string]arity) (long []string) {
 // argsMeant returns the error of a start whose word number i is the program's own,
 // though no "--" stands before it.
 func argsMeant(words []string, i int, program, why string) error {
+	if at := slices.Index(words, program); isAssignment(program) {
+		line := "env " + shellWords([]string{program}) + " " + meant(swapped(words, at))
+		return usagef("%q is no program: what stands before respawner is in the program's environment: %s", program, line)
+	}
 	return usagef("%s; what is %s's goes after --: %s", why, program, meant(withArgs(words, i)))
+}
+
+// isAssignment reports whether a word sets a variable, to a shell.
+func isAssignment(word string) bool {
+	name, _, found := strings.Cut(word, "=")
+	isLetter := func(r rune) bool { return r == '_' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' }
+	return found && name != "" && isLetter(rune(name[0])) &&
+		strings.TrimFunc(name, func(r rune) bool { return isLetter(r) || r >= '0' && r <= '9' }) == ""
 }
 
 // withArgs puts "--" before word number i, and takes away a later one.

@@ -132,6 +132,9 @@ func parseStatuses(list string) ([]int, error) {
 	var statuses []int
 	for word := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(word))
+		if isAssignment(word) {
+			return nil, usagef("bad --success-exit-status %q: it is a list of exit statuses; env %s respawner … sets a variable", list, shellWords([]string{word}))
+		}
 		if err != nil || n < 0 || n > maxStatus {
 			return nil, usagef("bad --success-exit-status %q: it must be a list of numbers from 0 to %d, such as 0,1", list, maxStatus)
 		}
