@@ -57,34 +57,20 @@ func (s *service) truly(name string) {
 	})
 }
 
-// A handler is one also where the process blocks the signal to wait for it: by sigwait, or
-// by a signalfd.
+// A process that blocks the signal to wait for it is told, too: by sigwait in its only thread or
+// another one, or by a signalfd.
 func TestReloadOfWaiting(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("python3"); err != nil {
-		skip(t, "no python3")
-	}
-	const block = "import signal, ctypes, os\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])\n"
-	for name, program := range map[string]string{
-		"sigwait": block + "print('waits', flush=True)\nwhile True: print('got', signal.sigwait([signal.SIGHUP]).name, flush=True)\n",
-		"signalfd": block + "mask = (ctypes.c_ulong * 16)(1)\nfd = ctypes.CDLL(None).signalfd(-1, mask, 0)\nprint('waits', flush=True)\n" +
-			"while True: os.read(fd, 128); print('got SIGHUP', flush=True)\n",
-		"thread": "import threading\n" + block +
-			"def wait():\n  while True: print('got', signal.sigwait([signal.SIGHUP]).name, flush=True)\n" +
-			"threading.Thread(target=wait).start()\nprint('waits', flush=True)\n",
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, kind := range []string{"sigwait-hup", "signalfd-hup", "thread-hup"} {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := newService(t, "python3", "-c", program)
-			output := textFile{t, s.dir + "/output"}
-			st := s.start("--output", output.path)
-			output.waitFor("waits$", 1)
+			s := newShape(t, kind)
+			st := s.start()
+			s.truth("main", 1)
 			var r result
 			eventually(t, "it to wait", func() bool { r = s.tell("reload"); return r.code == 0 })
-			if want := "python3 was told to reload: SIGHUP to main pid " + strconv.Itoa(st.MainPID) + " (python3)\n"; r.stdout != want {
-				t.Errorf("want %q: %v", want, r)
-			}
-			output.waitFor("got SIGHUP$", 1)
+			mustSay(t, r, "shape was told to reload: SIGHUP to main pid "+strconv.Itoa(st.MainPID)+" (shape)")
+			s.truth("hup", 1)
 			s.stop()
 		})
 	}
