@@ -47,3 +47,16 @@ func interruptCode(ctx context.Context, code int) int {
 	}
 	return code
 }
+
+// brokenOff gives the failure of a start that a signal has broken off the exit code of
+// that.
+func brokenOff(broken <-chan interrupt, err error) error {
+	select {
+	case by := <-broken:
+		if err != nil {
+			return exitError{code: by.code(), msg: err.Error()}
+		}
+	default:
+	}
+	return err
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -96,6 +97,15 @@ func withArgs(words []string, i int) []string {
 		args = slices.Delete(args, j, j+1)
 	}
 	return slices.Concat(words[:i], []string{"--"}, args)
+}
+
+// lookUpMeant is lookUp that says which command line was meant by a program that is one.
+func lookUpMeant(program string) (string, error) {
+	path, err := lookUp(program)
+	if line := programMeant(os.Args[1:], program); err != nil && line != "" {
+		err = fmt.Errorf("%w; did you mean %s?", err, line)
+	}
+	return path, err
 }
 
 // programMeant is the command line that was meant by one whose program has blanks in

@@ -193,15 +193,6 @@ func lookUp(program string) (string, error) {
 	return "", exitError{code: exitNotExecutable, msg: fmt.Sprintf("%s: %v", program, err)}
 }
 
-// lookUpMeant is lookUp that says which command line was meant by a program that is one.
-func lookUpMeant(program string) (string, error) {
-	path, err := lookUp(program)
-	if line := programMeant(os.Args[1:], program); err != nil && line != "" {
-		err = fmt.Errorf("%w; did you mean %s?", err, line)
-	}
-	return path, err
-}
-
 // report is what the supervisor in the background tells the command that
 // started it, once: one JSON object.
 type report struct {
@@ -293,19 +284,6 @@ func passOn(signals <-chan os.Signal, supervisor *os.Process, broken chan<- inte
 		}
 		_ = supervisor.Signal(syscall.SIGTERM) // if it is gone, that is what was wanted
 	}
-}
-
-// brokenOff gives the failure of a start that a signal has broken off the exit code of
-// that.
-func brokenOff(broken <-chan interrupt, err error) error {
-	select {
-	case by := <-broken:
-		if err != nil {
-			return exitError{code: by.code(), msg: err.Error()}
-		}
-	default:
-	}
-	return err
 }
 
 // outcome returns the supervisor's report: after the end of one that ends, so that nothing of it is
