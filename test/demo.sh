@@ -98,6 +98,7 @@ wait_until not_running
 say "wait for respawner to bring it back"
 wait_until is_running
 shown status "$server"
+"$RESPAWNER" status "$server" | grep -q "last exit  *pid $old killed by signal 9 (SIGKILL)" || fail "status does not say how $old ended"
 new=$(main_pid)
 [ "$new" != "$old" ] || fail "the same pid $old again"
 visit

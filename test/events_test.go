@@ -45,7 +45,7 @@ func TestEventsFollowed(t *testing.T) {
 	}
 	out.inOrder(
 		`(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  shape  exited      pid `+strconv.Itoa(st.MainPID)+` \(main\) killed by signal 9 \(SIGKILL\)$`,
-		`crashed     shape: proc \d+`, `backoff `, `started     pid `, `running     main pid `+strconv.Itoa(now.MainPID),
+		`crashed     shape: pid \d+`, `backoff `, `started     pid `, `running     main pid `+strconv.Itoa(now.MainPID),
 		`stopping `, `exited `, `stopped `,
 	)
 }

@@ -40,16 +40,48 @@ func TestServiceIsKilledForItsMemory(t *testing.T) {
 	s.log.waitFor(fmt.Sprintf(`proc %d killed by signo 9`, st.MainPID), 1)
 	s.log.waitFor(`restarted\(1/0\)`, 1)
 	g.hasKilled()
+	s.log.waitFor(fmt.Sprintf(`warning: shape: pid %d was killed by the kernel's OOM killer: memory had run out$`, st.MainPID), 1)
 	now := s.waitState("running")
-	if r := s.tell("status"); len(matches(fmt.Sprintf(`^  last exit +pid %d killed by signal 9 \(SIGKILL\)`, st.MainPID), r.stdout)) != 1 {
+	const how = `killed by signal 9 \(SIGKILL\) by the kernel's OOM killer`
+	if r := s.tell("status"); len(matches(fmt.Sprintf(`^  last exit +pid %d %s, `, st.MainPID, how), r.stdout)) != 1 {
 		t.Errorf("status: %v", r)
 	}
-	s.recalls(fmt.Sprintf(`it crashed; first death: pid %d \(main\) killed by signal 9`, st.MainPID))
-	if now.LastExit == nil || now.LastExit.PID != st.MainPID || now.LastExit.Signal != 9 || now.Restarts != 1 {
+	s.recalls(fmt.Sprintf(`it crashed; first death: pid %d \(main\) %s`, st.MainPID, how))
+	if now.LastExit == nil || now.LastExit.PID != st.MainPID || now.LastExit.Signal != 9 || now.LastExit.By != "oom-killer" || now.Restarts != 1 {
 		t.Errorf("now %+v, last exit %+v", now, now.LastExit)
 	}
 	s.quiet()
 	s.starts(2)
+	s.stop()
+}
+
+// In a container the kernel's log has other pids: there the control group tells. A KILL that
+// something else has sent is not taken for the OOM killer's.
+func TestOOMKillerInAContainer(t *testing.T) {
+	t.Parallel()
+	needShape(t)
+	needRoot(t)
+	if !insideOf("a container's") {
+		inside(t, "a container's", unshare("--pid", "--fork", "--mount-proc"), "TestOOMKillerInAContainer")
+		return
+	}
+	g := newMemory(t)
+	s := newShape(t, "hog")
+	start := append([]string{respawner}, s.words("start", "-t", "0.2")...)
+	if r := finish(t, command(t, "sh", g.inside(start...)...)); r.code != 0 {
+		t.Fatalf("start: %v", r)
+	}
+	victim := s.mustRun().MainPID
+	kill(t, victim, unix.SIGUSR1)
+	s.log.waitFor(`restarted\(1/0\)`, 1)
+	g.hasKilled()
+	s.log.waitFor(fmt.Sprintf(`: pid %d was killed by the kernel's OOM killer`, victim), 1)
+	s.waitState("running")
+	s.lastExitIs(victim, 9, `killed by signal 9 \(SIGKILL\) by the kernel's OOM killer`)
+
+	victim = s.mustRun().MainPID
+	s.crash(victim)
+	s.lastExitIs(victim, 9, `killed by signal 9 \(SIGKILL\)`)
 	s.stop()
 }
 

@@ -59,20 +59,6 @@ func TestForegroundStop(t *testing.T) {
 	}
 }
 
-// Its exit code tells how the service ended.
-func TestForegroundEnds(t *testing.T) {
-	t.Parallel()
-	if r := newShell(t, "exit 0").tell("start", "-D"); r.code != 0 {
-		t.Errorf("a normal end: %v", r)
-	}
-	if r := newShell(t, "exit 5").tell("start", "-D", "-n", "1", "-t", "0.05"); r.code != 1 {
-		t.Errorf("a failure: %v", r)
-	}
-	if r := newShell(t, "exit 127").tell("start", "-D"); r.code != 127 {
-		t.Errorf("cannot be executed: %v", r)
-	}
-}
-
 // Options may stand before the command, after it, and after the program's
 // name; after -- all words are the program's.
 func TestOptionsAnywhere(t *testing.T) {

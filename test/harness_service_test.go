@@ -40,6 +40,8 @@ type exit struct {
 	Code   int       `json:"code"`
 	Signal int       `json:"signal"`
 	At     time.Time `json:"time"`
+	By     string    `json:"by"`
+	After  float64   `json:"after"`
 }
 
 // member is a process in status --json.

@@ -57,7 +57,7 @@ func TestList(t *testing.T) {
 	if len(row) != 7 || row[1] != "running" || row[2] != strconv.Itoa(st.MainPID) || row[4] != "0/3" || row[5] != "1" {
 		t.Errorf("what runs: %q", row)
 	}
-	for s, want := range map[*service][]string{waits: {"backoff", "signo 9"}, ended: {"stopped", ""}, dead: {"failed", "supervisor has died"}} {
+	for s, want := range map[*service][]string{waits: {"backoff", "killed by signal 9 (SIGKILL)"}, ended: {"stopped", ""}, dead: {"failed", "supervisor has died"}} {
 		row := s.listed()
 		if len(row) != 7 || row[1] != want[0] || row[2] != "-" || row[3] != "-" || !strings.Contains(row[6], want[1]) {
 			t.Errorf("%s: %q, want %q", s.name, row, want)

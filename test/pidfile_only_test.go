@@ -91,7 +91,7 @@ func TestPidfileOnly(t *testing.T) {
 			if daemon := <-second; now.MainPID != daemon {
 				t.Fatalf("the daemon is %d, but %+v", daemon, now)
 			}
-			if old.code(); now.LastExit == nil || now.LastExit.Code != 0 { // of the program, that asked for the second
+			if old.code(); now.LastExit == nil || now.LastExit.PID != st.MainPID || now.LastExit.Signal != int(unix.SIGKILL) { // not of the program, that asked for the second
 				t.Errorf("last exit: %+v", now.LastExit)
 			}
 			e.stop()

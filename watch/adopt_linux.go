@@ -128,9 +128,10 @@ func (u *unit) nothing(now time.Time, ending bool) service.Saved {
 
 // Leftover is what a supervisor that has died has left, by what it wrote down.
 type Leftover struct {
-	Main   int    // the main process, 0 if that has ended
-	PIDs   []int  // all that it knew of and that live, roots first
-	Output string // where the program's output is kept, as in Output.Name
+	Main      int               // the main process, 0 if that has ended
+	PIDs      []int             // all that it knew of and that live, roots first
+	Processes []control.Process // the same with their shape
+	Output    string            // where the program's output is kept, as in Output.Name
 }
 
 // Left reads what a dead supervisor wrote down. The error says why it can't be
@@ -138,7 +139,7 @@ type Leftover struct {
 func Left(state []byte) (Leftover, error) {
 	var k linux
 	rec, err := readRecord(state, k.bootID())
-	left := Leftover{Output: rec.Output, PIDs: []int{}}
+	left := Leftover{Output: rec.Output, PIDs: []int{}, Processes: []control.Process{}}
 	if errors.Is(err, errOtherBoot) {
 		return left, nil
 	}
@@ -149,12 +150,25 @@ func Left(state []byte) (Leftover, error) {
 		}
 		if lives {
 			left.PIDs = append(left.PIDs, p.PID)
+			left.Processes = append(left.Processes, k.leftProcess(rec.Machine, p.PID))
 		}
 	}
 	if slices.Contains(left.PIDs, rec.Machine.Main) {
 		left.Main = rec.Machine.Main
 	}
 	return left, err
+}
+
+// leftProcess is a process that was written down, below the parent that it has now.
+func (k linux) leftProcess(m service.Saved, pid int) control.Process {
+	p := control.Process{PID: pid}
+	if stat, err := k.statOf(pid); err == nil {
+		p.PPID = stat.ppid
+	}
+	if pid == m.Main {
+		p.Role = service.Main.String()
+	}
+	return p
 }
 
 // livesStill reports whether a process that was written down lives. The error says why that can't be told.

@@ -29,6 +29,9 @@ func (s *Host) hear(e settle.Event) {
 			ev.Next = &service.Forked{Parent: e.Parent, Child: e.Next.PID}
 		}
 		s.tell(u, ev)
+		if !e.P.Killed {
+			s.askOOM(u, e.P.PID, e.Exit)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type Host struct {
 	spawner starter
 	errands errands
 	recall  recall
+	oom     oom
 	ladder  ladder // how births are known
 
 	table  *settle.Table
@@ -57,7 +58,8 @@ type unit struct {
 	recorder recorder
 	handover unitHandover  // of an earlier binary in this process
 	quoting  bool          // the program's last words were asked for
-	said     []string      // them, of what has failed or was restarted
+	said     []string      // them, before the last crash
+	mute     bool          // there were none
 	failure  *Report       // of the first start, while they are looked for
 	due      *Report       // the same, while it is being written down
 	started  time.Duration // when the last start was begun (CLOCK_BOOTTIME)
@@ -223,6 +225,9 @@ func (s *Host) isEnding() bool {
 func (s *Host) unit(id settle.Unit) *unit { return s.units[id-1] }
 
 func (s *Host) done() bool {
+	if s.oom.lane.busy() {
+		return false
+	}
 	for _, u := range s.units {
 		if u.outcome == nil || u.quoting || u.due != nil {
 			return false

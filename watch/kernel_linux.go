@@ -24,6 +24,7 @@ type kernel interface {
 	newSignals() (signalSource, error)
 	newStarter(units int) (starter, error)
 	newCarrier() (carrier, error)
+	newOOMReports() (oomReports, error) // nil where nothing is told
 	dial() (connector, error)
 
 	now() time.Time

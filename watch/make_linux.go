@@ -14,7 +14,7 @@ func newHost(k kernel, configs ...Config) (*Host, error) {
 	s := &Host{kernel: k, pid: k.getpid(), log: configs[0].Log}
 	s.table = settle.New(s.pid, settle.Policy{})
 	s.wasAhead, _ = s.ahead()
-	rooms := []func() error{s.becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, func() error { return s.makeSpawner(len(configs)) }, s.makeErrands}
+	rooms := []func() error{s.becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, func() error { return s.makeSpawner(len(configs)) }, s.makeErrands, s.makeOOM}
 	for _, c := range configs {
 		rooms = append(rooms, func() error { return s.addUnit(c) })
 	}
@@ -125,6 +125,9 @@ func (s *Host) close() error {
 	s.hangUp()
 	if s.spawner != nil {
 		errs = append(errs, s.spawner.close())
+	}
+	if s.oom.reports != nil {
+		errs = append(errs, s.oom.reports.close())
 	}
 	if s.signals != nil {
 		errs = append(errs, s.signals.close())

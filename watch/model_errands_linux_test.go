@@ -30,6 +30,9 @@ func (m *model) newCarrier() (carrier, error) {
 	return c, nil
 }
 
+// newOOMReports returns none: memory never runs out there.
+func (m *model) newOOMReports() (oomReports, error) { return nil, nil }
+
 func (c *modelCarrier) FD() int { return c.number }
 
 func (c *modelCarrier) poll() uint32 { return pollIn(len(c.done) > 0) }

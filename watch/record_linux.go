@@ -189,14 +189,18 @@ func (r record) known() (known []settle.Found) {
 
 // identify finds out what tells a process from all others; it reports whether any of that is known.
 func (s *Host) identify(p *settle.Process) bool {
-	if p.FD >= 0 && p.Start == 0 {
-		stat, err := s.statOf(p.PID)
-		if _, errEnd := s.endOf(p.FD); err == nil && (errEnd == nil || !s.hasEnded(p)) { // else it is dead, and that may have been said of another one
-			p.Start = stat.start
-		}
-		p.Inode, err = s.inodeOf(p.FD)
-		s.check(err)
+	if p.FD < 0 || p.Start != 0 {
+		return p.Start != 0 || p.Inode != 0
 	}
+	stat, err := s.statOf(p.PID)
+	if _, errEnd := s.endOf(p.FD); errEnd != nil && s.hasEnded(p) {
+		return false // and what stat said may be of another one
+	}
+	if err == nil {
+		p.Start = stat.start
+	}
+	p.Inode, err = s.inodeOf(p.FD)
+	s.check(err)
 	return p.Start != 0 || p.Inode != 0
 }
 

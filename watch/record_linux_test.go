@@ -191,7 +191,7 @@ func TestRecordOutlivesTheClock(t *testing.T) {
 		written, up := now.Add(-tt.set-tt.since).Round(0), 1000*time.Second
 		due := written.Add(5 * time.Second)
 		rec := record{Clock: clockOf(written, up), Machine: service.Saved{
-			Since: written, Wounded: written, SettleBy: due, Respawn: due, LastExit: service.LastExit{At: written},
+			Since: written, Wound: service.LastExit{At: written}, SettleBy: due, Respawn: due, LastExit: service.LastExit{At: written},
 			Nobody: &service.LastExit{At: written}, Procs: []service.SavedProc{{Born: written}},
 			Deadlines: map[string]time.Time{"respawn": due},
 		}}
@@ -202,7 +202,7 @@ func TestRecordOutlivesTheClock(t *testing.T) {
 				t.Errorf("%s: due in %v, not %v: %v", name, got.Sub(now), tt.want, got)
 			}
 		}
-		for _, got := range []time.Time{m.Since, m.Wounded, m.LastExit.At, m.Nobody.At, m.Procs[0].Born} {
+		for _, got := range []time.Time{m.Since, m.Wound.At, m.LastExit.At, m.Nobody.At, m.Procs[0].Born} {
 			if now.Sub(got) != tt.since {
 				t.Errorf("%s: it was %v ago, not %v", name, now.Sub(got), tt.since)
 			}

@@ -69,14 +69,28 @@ func (s *Host) explain(u *unit, r Report) {
 	}
 }
 
-// heedWords keeps what a program has said last before it failed, and while it
-// was restarted: that is mostly why.
-func (s *Host) heedWords(u *unit, what service.What) {
+// heedWords keeps what a program has said last before it failed: that is mostly why. One that
+// was killed may have said nothing; then it is what is said while it is started again. The words
+// belong to the last exit, and go with it.
+func (s *Host) heedWords(u *unit, n service.Note) {
 	switch {
-	case what == service.NoteCrashed, what == service.NoteFailed, what == service.NoteRunning && u.machine.Run() > 1:
+	case n.What == service.NoteCrashed, n.What == service.NoteFailed, n.What == service.NoteRunning && u.mute:
 		u.said = nil
 		s.quote(u)
+	case n.What == service.NoteExited && n.PID == u.machine.LastExit().PID:
+		u.said, u.mute = nil, false
 	}
+}
+
+// wellTime is how long a service has to run until what its program said before the last crash
+// is of no interest any more.
+const wellTime = 10 * time.Minute
+
+func (u *unit) wordsNow(snap service.Snapshot, now time.Time) []string {
+	if snap.State == service.Running && now.Sub(snap.Since) >= wellTime {
+		return nil
+	}
+	return u.said
 }
 
 // quote asks the room of the output for the program's last lines since it was
@@ -95,7 +109,7 @@ func (s *Host) quoted(u *unit, lines []string) {
 		return
 	}
 	s.check(s.timers.Clear(deadline{unit: u, quote: true}))
-	u.quoting, u.said = false, lines
+	u.quoting, u.said, u.mute = false, lines, len(lines) == 0
 	u.recorder.stale, u.recorder.urgent = true, true
 	if r := u.failure; r != nil {
 		u.failure, r.Output = nil, lines

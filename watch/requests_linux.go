@@ -225,6 +225,7 @@ func (s *Host) send(u *unit, sig unix.Signal, all bool) error {
 			errs = append(errs, fmt.Errorf("signal to pid %d: %w", q.PID, err))
 			continue
 		}
+		p.Killed = p.Killed || sig == unix.SIGKILL
 		sent++
 	}
 	if sent == 0 && len(errs) == 0 {

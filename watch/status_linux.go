@@ -19,7 +19,7 @@ func (s *Host) status(u *unit) *control.Status {
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
 		Follow: spec.Follow.String(), Followed: snap.Followed,
 		Tracking: s.ladder.now.String(), TrackingReason: s.reasonNow(), LostEvents: int(s.droppedEvents()), Resyncs: s.ladder.resyncs,
-		LastExit: lastExit(snap.LastExit), Message: s.message(u, snap), Stuck: s.whyStuck(u), Said: u.said, Output: u.config.Output.Name,
+		LastExit: lastExit(snap.LastExit), Message: s.message(u, snap), Stuck: s.whyStuck(u), Said: u.wordsNow(snap, s.now()), Output: u.config.Output.Name,
 	}
 	out.NextStart, out.KillAt = due(snap.Respawn, s.now()), due(snap.Kill, s.now())
 	for _, p := range snap.Procs {
@@ -67,6 +67,7 @@ func lastExit(l service.LastExit) *control.Exit {
 		return nil
 	}
 	e := &control.Exit{PID: l.PID, Code: l.Exit.Code, Signal: l.Exit.Signal, Core: l.Exit.Core, At: l.At.Round(time.Millisecond)}
+	e.By, e.After = l.Exit.By.String(), l.Exit.After.Seconds()
 	if !l.Exit.Known {
 		e.Code, e.Signal = -1, -1
 	}

@@ -56,7 +56,7 @@ func (s *Host) do(u *unit, e service.Effect) {
 			e.Text = s.whyStuck(u)
 			u.log.Warn(u.name + ": " + e.Text)
 		}
-		s.heedWords(u, e.What)
+		s.heedWords(u, e)
 		if u.heeds(e.What) {
 			s.note(u, noteOf(e))
 		}
@@ -112,6 +112,7 @@ func (s *Host) sendKills() {
 // sendKill sends a signal, with CONT after it for a process that is stopped, unless it is KILL.
 func (s *Host) sendKill(k kill) {
 	err := s.sendSignal(k.p.FD, k.sig)
+	k.p.Killed = k.sig == unix.SIGKILL
 	if err == nil && k.sig != unix.SIGKILL {
 		err = s.sendSignal(k.p.FD, unix.SIGCONT)
 	}

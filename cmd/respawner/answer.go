@@ -51,6 +51,8 @@ type (
 		SignalName *string    `json:"signal_name"`
 		Core       bool       `json:"core"`
 		At         *time.Time `json:"time"`
+		By         *string    `json:"by"`
+		After      *float64   `json:"after"`
 	}
 
 	eventAnswer struct {
@@ -133,7 +135,7 @@ func answerOfExit(e *control.Exit) *exitAnswer {
 	if e == nil {
 		return nil
 	}
-	a := &exitAnswer{Exit: *e, Core: e.Core, At: timeOrNull(e.At)}
+	a := &exitAnswer{Exit: *e, Core: e.Core, At: timeOrNull(e.At), By: orNull(e.By), After: orNull(e.After)}
 	switch {
 	case e.Signal > 0:
 		a.Signal, a.SignalName = &e.Signal, orNull(wordOf(e.Signal))

@@ -34,7 +34,7 @@ func commands() []command {
 		{"signal", groupAct, "send services a signal", signalText, signalFlags(), []reader{(*options).readSignalAndNames}, sendSignal},
 		{"reset", groupAct, "forget the crashes of services", resetText, askFlags(), names(), reset},
 		{"status", groupLook, "tell how services fare", statusText, statusFlags(), []reader{(*options).readSomeNames, (*options).readPidfile}, status},
-		{"list", groupLook, "tell of all services in a few words each", listText, askFlags(), []reader{(*options).readNoNames}, list},
+		{"list", groupLook, "tell of all services in a few words each", listText, listFlags(), []reader{(*options).readNoNames, (*options).readFailed}, list},
 		{"tree", groupLook, "show the processes of services as trees", treeText, nil, []reader{(*options).readSomeNames}, tree},
 		{"top", groupLook, "watch all services, restart and stop them", topText, nil, []reader{(*options).readNoNames}, top},
 		{"logs", groupLook, "print what a program has written", logsText, logsFlags(), []reader{(*options).readOneName, (*options).readView}, logs},

@@ -33,6 +33,7 @@ const (
 	flagReplace     = "replace"
 	flagSignal      = "signal"
 	flagForce       = "force"
+	flagFailed      = "failed"
 )
 
 // The functions below list the options: what they are called, whether they
@@ -90,6 +91,10 @@ func logsFlags() []cli.Flag {
 func statusFlags() []cli.Flag { return []cli.Flag{jsonFlag(), pidfileFlag()} }
 
 func askFlags() []cli.Flag { return []cli.Flag{jsonFlag()} }
+
+func listFlags() []cli.Flag {
+	return append(askFlags(), switchFlag("", flagFailed, "services with a problem only: orphaned, unknown, failed, backoff"))
+}
 
 func signalFlags() []cli.Flag {
 	return append(askFlags(), switchFlag("", flagAll, "to all processes of the service, not to the main one alone"))

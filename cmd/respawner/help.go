@@ -59,7 +59,8 @@ as it was then: its command, options, folder and environment. With options,
 with -- or with a path it is always a PROGRAM.
 
 Exit code: 0 it runs as asked; 127 PROGRAM is not found, 126 it cannot be executed,
-2 wrong usage, 1 any other failure.`
+2 wrong usage, 1 any other failure. With -D it is PROGRAM's own, 128+N if
+signal N killed it.`
 
 const stopText = `respawner [options] stop NAME...
 
@@ -183,10 +184,11 @@ One that can't take over is not exec'ed.
 
 Exit code: 0 it did; 2 wrong usage, 1 any other failure: the supervisor goes on
 as it was.`
-const listText = `respawner [options] list [--json]
+const listText = `respawner [options] list [--failed] [--json]
 
-Shows all services of the runtime directory, a line each; with --json an array
-of what status --json prints. Columns are two blanks apart; none is empty.
+Shows all services of the runtime directory, a line each, problems first; with
+--failed those alone; with --json an array of what status --json prints.
+Columns are two blanks apart; none is empty.
 
 Exit code: 0, whatever runs or not; 2 wrong usage, 1 any other failure.`
 
@@ -207,7 +209,7 @@ Exit code: 0; 2 wrong usage.`
 const topText = `respawner [options] top
 
 Shows all services of the runtime directory and what they use, until q is
-pressed. Arrows or j and k select one; enter or t shows its processes, l the
+pressed, problems first. Arrows or j and k select one; enter or t shows its processes, l the
 end of its log, r restarts it, s stops it, S starts it again, a adopts it. / and
 a text shows those that have it in their names; N, P, M, R and T sort by name,
 CPU%, MEM, RESTARTS and UPTIME. ? shows all keys.

@@ -108,6 +108,7 @@ func livesOf(dir *control.Dir, name string) ([]life, error) {
 // lives cuts events before each start of the program. What comes before the
 // first, because it was written down too long ago, is a life too.
 func lives(name string, past []control.Event, held bool) []life {
+	blameOOMKiller(past)
 	var all []life
 	for i, ev := range past {
 		if i == 0 || ev.What == "started" {
@@ -210,4 +211,19 @@ func (l life) firstDeath(end control.Event) *control.Event {
 func isViolent(exited control.Event) bool {
 	known := exited.Exit.Code >= 0
 	return known && (exited.Exit.Code != 0 || exited.Exit.Signal != 0) || !known && exited.Role != ""
+}
+
+// blameOOMKiller completes the ends of processes that the kernel's OOM killer was told of later.
+func blameOOMKiller(past []control.Event) {
+	exits := map[int]*control.Exit{}
+	for _, ev := range past {
+		switch service.What(ev.What) {
+		case service.NoteExited:
+			exits[ev.PID] = ev.Exit
+		case service.NoteOOMKilled:
+			if e := exits[ev.PID]; e != nil {
+				e.By = service.ByKernel.String()
+			}
+		}
+	}
 }

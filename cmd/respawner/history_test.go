@@ -48,7 +48,7 @@ var histories = map[string]struct {
 		900 exited 130 - 0 9 false
 		1000 exited 121 root 0 11 true
 		1000.3 exited 120 main 0 0 false
-		1000.3 crashed 0:web: proc 120 exited, status 0
+		1000.3 crashed 0:web: pid 120 exited, status 0
 		1000.3 backoff 0:next start in 5s
 		1000.4 exited 122 - 0 15 false
 		1001.3 killing 0:123
@@ -72,13 +72,13 @@ var histories = map[string]struct {
 		0.2 exited 119 - -1 -1 false
 		0.5 exited 120 - 0 11 false
 		0.6 exited 118 main 1 0 false
-		0.6 crashed 0:web: proc 118 exited, status 1
+		0.6 crashed 0:web: pid 118 exited, status 1
 		0.7 started 121
 		0.8 running 121
 		0.9 exited 122 - -1 -1 false
 		1.0 exited 121 main -1 -1 false
 		1.1 exited 123 - 0 13 false
-		1.1 crashed 0:web: proc 121 ended, nobody knows how`, held: true},
+		1.1 crashed 0:web: pid 121 ended, nobody knows how`, held: true},
 	"not-executable": {lines: `
 		0 stopping 0:/x: permission denied
 		0 failed 0:/x: permission denied`},

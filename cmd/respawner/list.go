@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"respawner/watch/control"
 )
 
-// list shows all services of the runtime directory.
+// list shows all services of the runtime directory, or those with a problem.
 func list(o options) error {
 	dir, err := openRuntimeDir(o.RuntimeDir)
 	if err != nil {
@@ -19,6 +21,10 @@ func list(o options) error {
 		return err
 	}
 	all := askAll(dir, names, glance)
+	if o.Failed {
+		all = slices.DeleteFunc(all, func(s *control.Status) bool { return !isProblem(s) })
+	}
+	slices.SortFunc(all, byUrgency)
 	if o.JSON {
 		return printServices(os.Stdout, all)
 	}
@@ -69,13 +75,20 @@ func shortRestarts(s *control.Status) string {
 	return fmt.Sprintf("%d/%d", s.Restarts, s.RespawnLimit)
 }
 
-// lastWords is the message, or else how the last process ended.
+// lastWords is when the next start is due, the message, or else how the last process ended.
 func lastWords(s *control.Status, now time.Time) string {
-	if s.Message != "" {
+	switch {
+	case s.NextStart != nil:
+		return "next start " + nextStart(s, now)
+	case s.Message != "":
 		return s.Message
-	}
-	if s.LastExit == nil {
+	case s.LastExit == nil:
 		return "-"
 	}
 	return fmt.Sprintf("%s, %s ago", howEnded(*s.LastExit), span(now.Sub(s.LastExit.At)))
+}
+
+// nextStart counts down to the start that is due, and says what it is due to.
+func nextStart(s *control.Status, now time.Time) string {
+	return "in " + describeWait(s.NextStart.Sub(now)) + ": " + strings.TrimPrefix(s.Message, s.Name+": ")
 }

@@ -11,21 +11,68 @@ import (
 	"respawner/watch/control"
 )
 
-// zoo is a service in each state, by name.
+// zoo is a service in each state, the most urgent first.
 func zoo() []*control.Status {
 	next := renderNow.Add(3 * time.Second)
-	return []*control.Status{
+	all := []*control.Status{
+		{Name: "alone", State: "orphaned", MainPID: 300, Message: "its supervisor has died",
+			Processes: []control.Process{{PID: 300, PPID: 1, Role: "main"}}},
 		{Name: "broken", State: "failed", Since: ago(time.Hour), Restarts: 5, RespawnLimit: 5,
 			LastExit: &control.Exit{PID: 9, Code: 1, At: ago(time.Hour)}, Message: "gave up after 5 restarts\x1b[2J"},
 		{Name: "lighttpd", State: "running", Since: ago(3*time.Minute + 12*time.Second), MainPID: 124, SupervisorPID: 99, Restarts: 2,
-			LastExit:  &control.Exit{PID: 123, Signal: 9, At: ago(3 * time.Minute)},
+			LastExit:  &control.Exit{PID: 123, Signal: 9, At: ago(3*time.Minute + 17*time.Second)},
 			Processes: []control.Process{{PID: 124, PPID: 99, Role: "main"}, {PID: 130, PPID: 124}, {PID: 131, PPID: 130}, {PID: 140, PPID: 99, Role: "stray"}}},
 		{Name: "old", State: "running", Since: ago(52 * time.Hour), MainPID: 4194304, SupervisorPID: 7, Restarts: 1234567,
 			Processes: []control.Process{{PID: 4194304, PPID: 7, Role: "main"}}},
 		{Name: "silent", State: "unknown", Message: "silent: the supervisor does not answer"},
 		{Name: "single.sh", State: "backoff", Since: ago(2 * time.Second), NextStart: &next, SupervisorPID: 5, Restarts: 3,
-			LastExit: &control.Exit{PID: 123, Code: 1, At: ago(2 * time.Second)}},
+			LastExit: &control.Exit{PID: 123, Code: 1, At: ago(2 * time.Second)}, Message: "single.sh: pid 123 exited, status 1"},
 		{Name: "über-日本語", State: "stopped", Since: ago(50 * time.Minute)},
+	}
+	slices.SortFunc(all, byUrgency)
+	return all
+}
+
+func zooOf(name string) *control.Status {
+	for _, s := range zoo() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Problems come first, and each of them is one.
+func TestByUrgency(t *testing.T) {
+	var order, problems []string
+	for _, s := range zoo() {
+		order = append(order, s.State)
+		if isProblem(s) {
+			problems = append(problems, s.State)
+		}
+	}
+	if got, want := strings.Join(order, " "), "orphaned unknown failed backoff running running stopped"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := strings.Join(problems, " "), "orphaned unknown failed backoff"; got != want {
+		t.Errorf("problems: %s, want %s", got, want)
+	}
+	if !isProblem(&control.Status{State: "of a later version"}) {
+		t.Error("a state that is not known is none")
+	}
+}
+
+// A backoff counts down, and tells what it is due to.
+func TestNextStart(t *testing.T) {
+	next := renderNow.Add(2500 * time.Millisecond)
+	s := &control.Status{Name: "web", State: "backoff", NextStart: &next, LastExit: &control.Exit{PID: 9, Signal: 9}}
+	for message, want := range map[string]string{
+		"web: pid 9 killed by signal 9 (SIGKILL)": "next start in 2.5s: pid 9 killed by signal 9 (SIGKILL)",
+		"web exited, status 78 before it was up":  "next start in 2.5s: web exited, status 78 before it was up",
+	} {
+		if s.Message = message; lastWords(s, renderNow) != want {
+			t.Errorf("%q, want %q", lastWords(s, renderNow), want)
+		}
 	}
 }
 
@@ -59,7 +106,7 @@ func TestTree(t *testing.T) {
 	for name, d := range map[string]display{"pipe": {}, "narrow": {width: 40}, "colour": {width: 80, colour: true}} {
 		t.Run(name, func(t *testing.T) {
 			var lines []line
-			for _, s := range zoo()[:2] {
+			for _, s := range []*control.Status{zooOf("broken"), zooOf("lighttpd")} {
 				lines = append(lines, treeTitle(s, renderNow))
 				lines = append(lines, treeLines(s, 5*time.Hour+10*time.Second, info, fakeCmdline)...)
 			}

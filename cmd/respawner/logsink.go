@@ -186,11 +186,11 @@ func (q *logQueue) close() error {
 	}
 }
 
-// stderrSink writes for a person who watches: no time, no pid.
+// stderrSink writes the lines of fileSink between those of the program.
 type stderrSink struct{ *os.File }
 
 func (s stderrSink) write(l logLine) error {
-	_, err := fmt.Fprintf(s, "respawner: %s\n", l.text)
+	_, err := fmt.Fprintln(s, l.stamped())
 	return err
 }
 
@@ -206,9 +206,13 @@ type fileSink struct {
 }
 
 func (s *fileSink) write(l logLine) error {
-	_, err := fmt.Fprintf(s.file, "%s respawner[%d]: %s%s\n",
-		l.time.UTC().Format(stampLayout), os.Getpid(), levelPrefix(l.level), l.text)
+	_, err := fmt.Fprintln(s.file, l.stamped())
 	return err
+}
+
+// stamped is the line with its time and pid.
+func (l logLine) stamped() string {
+	return fmt.Sprintf("%s respawner[%d]: %s%s", l.time.UTC().Format(stampLayout), os.Getpid(), levelPrefix(l.level), l.text)
 }
 
 // reopen keeps the file at hand when it fails.

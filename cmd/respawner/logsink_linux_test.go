@@ -188,12 +188,13 @@ func TestStderr(t *testing.T) {
 	}
 	defer r.Close()
 	s := stderrSink{w}
-	if err := errors.Join(s.write(logLine{level: slog.LevelError, text: "stopped"}), s.close(), w.Close()); err != nil {
+	line := logLine{time: renderNow, level: slog.LevelError, text: "stopped"}
+	if err := errors.Join(s.write(line), s.close(), w.Close()); err != nil {
 		t.Error(err)
 	}
-	buf := make([]byte, 64)
+	buf := make([]byte, 128)
 	n, err := r.Read(buf)
-	if got := string(buf[:n]); got != "respawner: stopped\n" {
+	if got := string(buf[:n]); got != line.stamped()+"\n" || !strings.HasSuffix(got, "]: error: stopped\n") {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -11,6 +11,7 @@ type usage struct {
 	cpu    float64 // percent of one processor
 	memory int64   // bytes
 	atMost bool    // memory is an upper bound: shared pages were counted by each who has them
+	main   int     // the main process at that time
 }
 
 // meter measures what one service uses. Its processes are told apart by pid

@@ -88,6 +88,7 @@ type options struct {
 	Timeout time.Duration // how long; 0: for ever
 	Stream  bool          // what happens from now on
 	Lives   int           // how many to tell of; 0: all
+	Failed  bool          // services with a problem only
 	View    view          // what logs prints
 }
 
@@ -191,6 +192,11 @@ func parseSeconds(flag, s string) (time.Duration, error) {
 		return 0, usagef("bad --%s %q: it must be seconds such as 5 or 0.25, or a duration such as 1m30s, at most ten years", flag, s)
 	}
 	return d, nil
+}
+
+func (o *options) readFailed(c *cli.Context) error {
+	o.Failed = c.Bool(flagFailed)
+	return nil
 }
 
 func (o *options) readForeground(c *cli.Context) error {

@@ -13,7 +13,7 @@ func unanswered(dir *control.Dir, name string, err error) *control.Status {
 	s := unknown(name, err)
 	if state, err := dir.State(name); err == nil {
 		if left, err := watch.Left(state); err == nil {
-			s.MainPID, s.PIDs, s.Output = left.Main, left.PIDs, left.Output
+			describeLeft(s, left)
 		}
 	}
 	return s
@@ -26,7 +26,7 @@ func orphaned(dir *control.Dir, name string) *control.Status {
 	if err == nil {
 		var left watch.Leftover
 		left, err = watch.Left(state)
-		s.MainPID, s.PIDs, s.Output = left.Main, left.PIDs, left.Output
+		describeLeft(s, left)
 	}
 	if def, err := dir.Definition(name); err == nil { // its owner and root can read it
 		s.Command, s.Folder = append([]string{def.Program}, def.Args...), def.Dir
@@ -43,4 +43,8 @@ func orphaned(dir *control.Dir, name string) *control.Status {
 		s.Message = fmt.Sprintf("its supervisor has died, and so has all that it knew of: respawner start %s starts it again", name)
 	}
 	return s
+}
+
+func describeLeft(s *control.Status, left watch.Leftover) {
+	s.MainPID, s.PIDs, s.Processes, s.Output = left.Main, left.PIDs, left.Processes, left.Output
 }

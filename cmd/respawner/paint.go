@@ -92,6 +92,8 @@ func stateStyle(state string) style {
 	switch state {
 	case stateRunning:
 		return green
+	case stateOrphaned:
+		return bold.and(red)
 	case "starting", "stopping", "backoff":
 		return yellow
 	case "failed", "unknown":

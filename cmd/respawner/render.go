@@ -77,16 +77,18 @@ func facts(s control.Status, now time.Time) []fact {
 		{"message", s.Message, bold},
 		{"still there", s.Stuck, bold},
 	}
+	all = append(all, []fact{
+		{"main pid", describePID(s.MainPID), plain},
+		{"supervisor", describePID(s.SupervisorPID), plain},
+		{"restarts", describeRestarts(s), plain},
+		{"last exit", describeExit(s.LastExit, now), plain},
+	}...)
 	name := "it said"
 	for _, words := range s.Said {
 		all = append(all, fact{name, "| " + words, plain})
 		name = ""
 	}
 	return append(all, []fact{
-		{"main pid", describePID(s.MainPID), plain},
-		{"supervisor", describePID(s.SupervisorPID), plain},
-		{"restarts", describeRestarts(s), plain},
-		{"last exit", describeExit(s.LastExit, now), plain},
 		{"follow", describeFollow(s), plain},
 		{"tracking", describeTracking(s), plain},
 		{"output", s.Output, plain},

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"respawner/watch/control"
 )
 
@@ -26,7 +28,7 @@ func statuses() map[string]control.Status {
 			Name: "lighttpd", State: "running", Since: ago(3*time.Minute + 12*time.Second),
 			MainPID: 124, SupervisorPID: 99, Restarts: 2, RespawnLimit: 5,
 			Follow: "auto", Followed: true, Tracking: "events", Resyncs: 1, Output: "/var/log/respawner/lighttpd.log",
-			LastExit: &control.Exit{PID: 123, Signal: 9, At: ago(3 * time.Minute)},
+			LastExit: &control.Exit{PID: 123, Signal: 9, At: ago(3*time.Minute + 17*time.Second)},
 			Processes: []control.Process{
 				{PID: 124, PPID: 99, Role: "main"}, {PID: 130, PPID: 124}, {PID: 131, PPID: 130},
 				{PID: 132, PPID: 124}, {PID: 1400, PPID: 99, Role: "stray"}, {PID: 1401, PPID: 1400},
@@ -171,6 +173,11 @@ func TestSignalName(t *testing.T) {
 	for signal, want := range map[int]string{9: "9 (SIGKILL)", 15: "15 (SIGTERM)", 40: "40", 999: "999"} {
 		if got := signalName(signal); got != want {
 			t.Errorf("signalName(%d) = %q, want %q", signal, got, want)
+		}
+	}
+	for signal := range lastSignal { // as they are named to be sent, they are told of
+		if name := unix.SignalName(unix.Signal(signal)); name != "" && signalName(signal) != fmt.Sprintf("%d (%s)", signal, name) {
+			t.Errorf("signalName(%d) = %q, but it is %s", signal, signalName(signal), name)
 		}
 	}
 }

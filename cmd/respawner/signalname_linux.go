@@ -1,12 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"respawner/watch/service"
 )
 
 // lastSignal is the kernel's _NSIG.
@@ -25,9 +26,7 @@ func parseSignal(word string) (syscall.Signal, error) {
 }
 
 // signalName is "9 (SIGKILL)", or the bare number of a real-time signal.
-func signalName(signal int) string {
-	return strings.TrimSuffix(fmt.Sprintf("%d (%s)", signal, wordOf(signal)), " ()")
-}
+func signalName(signal int) string { return service.SignalName(signal) }
 
 // signalWord returns a signal as the command line has it: HUP, or the number of one without a name.
 func signalWord(sig syscall.Signal) string {

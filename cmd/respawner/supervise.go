@@ -158,8 +158,8 @@ func (s *supervision) hold() (*control.Status, error) {
 	}
 	result, err := watch.Run(c)
 	s.alone = err != nil && (s.alone || result.Last != nil)
-	if err == nil && result.Status != 0 {
-		err = exitError{code: result.Status, msg: said(s.o, result.Text)}
+	if err == nil {
+		err = s.o.ending(result)
 	}
 	if unborn && !s.claim.Known() {
 		return nil, err

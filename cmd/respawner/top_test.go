@@ -18,7 +18,7 @@ import (
 // sampleAt is a sample of the zoo, n ticks after the first.
 func sampleAt(n int) sampleMsg {
 	used := map[string]usage{
-		"lighttpd": {cpu: float64(n * n), memory: 12345678}, "old": {cpu: 0.4, memory: 3 << 30, atMost: true},
+		"lighttpd": {cpu: float64(n * n), memory: 12345678, main: 124}, "old": {cpu: 0.4, memory: 3 << 30, atMost: true, main: 4194304},
 	}
 	return sampleMsg{renderNow.Add(time.Duration(n) * topTick), zoo(), used}
 }
@@ -31,7 +31,8 @@ func screens() map[string][]any {
 		eventMsg{"lighttpd", control.Event{What: "running", Time: renderNow}},
 		eventMsg{"single.sh", control.Event{What: "crashed", Text: "exited,\x1b status 1", Time: renderNow}}}
 	then := func(msgs ...any) []any { return append(slices.Clone(begun), msgs...) }
-	processes := treeLines(zoo()[1], time.Hour, func(int) procInfo { return procInfo{Born: time.Minute} }, fakeCmdline)
+	selected := func(msgs ...any) []any { return append(then(downTo("lighttpd")...), msgs...) }
+	processes := treeLines(zooOf("lighttpd"), time.Hour, func(int) procInfo { return procInfo{Born: time.Minute} }, fakeCmdline)
 	forest := detailMsg{source: topDo{doTree, "lighttpd"}, titles: processes[0], lines: processes[1:]}
 	log := func(lines int) detailMsg {
 		msg := detailMsg{source: topDo{doLog, "lighttpd"}, titles: line{{"/var/log/lighttpd.log", dim}}}
@@ -42,29 +43,32 @@ func screens() map[string][]any {
 	}
 	unkept := detailMsg{source: topDo{doLog, "lighttpd"}, err: errors.New("nothing is kept\a")}
 	return map[string][]any{
-		"first":     {size, sampleAt(0)},
-		"nothing":   {size, sampleMsg{asked: renderNow}},
-		"begun":     begun,
-		"selected":  then(keyMsg("down")),
-		"wide":      then(sizeMsg{140, 12}, keyMsg("j")),
-		"narrow":    then(sizeMsg{40, 10}, keyMsg("end")),
-		"tiny":      then(sizeMsg{12, 3}, keyMsg("j"), keyMsg("j")),
-		"speck":     then(sizeMsg{1, 1}),
-		"short":     then(sizeMsg{80, 7}, keyMsg("G")),
-		"ending":    then(keyMsg("j"), keyMsg("s")),
-		"stopping":  then(keyMsg("j"), keyMsg("s"), keyMsg("y")),
-		"goes-on":   then(keyMsg("j"), keyMsg("s"), keyMsg("n")),
-		"refused":   then(keyMsg("r"), outcomeMsg{err: errors.New("broken has no supervisor\a")}),
-		"tree":      then(keyMsg("j"), keyMsg("enter"), forest),
-		"scrolled":  then(sizeMsg{80, 6}, keyMsg("j"), keyMsg("t"), forest, keyMsg("pgdown")),
-		"back":      then(keyMsg("j"), keyMsg("t"), forest, keyMsg("q")),
-		"log":       then(keyMsg("j"), keyMsg("l"), log(3)),
-		"log-end":   then(keyMsg("j"), keyMsg("l"), log(30), sizeMsg{80, 8}, log(40)),
-		"log-up":    then(keyMsg("j"), keyMsg("l"), log(30), sizeMsg{80, 8}, keyMsg("pgup")),
-		"log-down":  then(sizeMsg{80, 8}, keyMsg("j"), keyMsg("l"), log(30), keyMsg("pgup"), keyMsg("end"), log(40)),
-		"log-none":  then(keyMsg("j"), keyMsg("l"), unkept),
-		"log-late":  then(keyMsg("j"), keyMsg("l"), keyMsg("q"), unkept),
-		"gone":      then(keyMsg("end"), sampleMsg{renderNow.Add(time.Minute), zoo()[:3], nil}),
+		"first":    {size, sampleAt(0)},
+		"nothing":  {size, sampleMsg{asked: renderNow}},
+		"begun":    begun,
+		"selected": then(keyMsg("down")),
+		"wide":     then(sizeMsg{140, 12}, keyMsg("j")),
+		"narrow":   then(sizeMsg{40, 10}, keyMsg("end")),
+		"tiny":     then(sizeMsg{12, 3}, keyMsg("j"), keyMsg("j")),
+		"speck":    then(sizeMsg{1, 1}),
+		"short":    then(sizeMsg{80, 7}, keyMsg("G")),
+		"ending":   selected(keyMsg("s")),
+		"stopping": selected(keyMsg("s"), keyMsg("y")),
+		"goes-on":  selected(keyMsg("s"), keyMsg("n")),
+		"refused":  then(keyMsg("r"), outcomeMsg{err: errors.New("broken has no supervisor\a")}),
+		"tree":     selected(keyMsg("enter"), forest),
+		"scrolled": selected(sizeMsg{80, 6}, keyMsg("t"), forest, keyMsg("pgdown")),
+		"back":     selected(keyMsg("t"), forest, keyMsg("q")),
+		"log":      selected(keyMsg("l"), log(3)),
+		"log-end":  selected(keyMsg("l"), log(30), sizeMsg{80, 8}, log(40)),
+		"log-up":   selected(keyMsg("l"), log(30), sizeMsg{80, 8}, keyMsg("pgup")),
+		"log-down": selected(sizeMsg{80, 8}, keyMsg("l"), log(30), keyMsg("pgup"), keyMsg("end"), log(40)),
+		"log-none": selected(keyMsg("l"), unkept),
+		"log-late": selected(keyMsg("l"), keyMsg("q"), unkept),
+		"gone":     then(keyMsg("end"), sampleMsg{renderNow.Add(time.Minute), zoo()[:3], nil}),
+		"counted":  {size, sampleAt(0), clockMsg(renderNow.Add(1200 * time.Millisecond))},
+		"restarted": then(statusMsg{renderNow.Add(time.Hour), &control.Status{Name: "lighttpd", State: stateRunning, MainPID: 200,
+			Processes: []control.Process{{PID: 200}}}}),
 		"exited":    then(eventMsg{"broken", control.Event{What: "exited", PID: 9, Exit: &control.Exit{PID: 9, Code: 1}, Time: renderNow}}),
 		"help":      then(keyMsg("?")),
 		"help-down": then(sizeMsg{80, 10}, keyMsg("?"), keyMsg("end")),
@@ -78,6 +82,15 @@ func screens() map[string][]any {
 		"changed": then(statusMsg{renderNow.Add(time.Hour), &control.Status{Name: "broken", State: "starting"}},
 			sampleAt(10)),
 	}
+}
+
+// downTo are the keys that select a service, from the first one.
+func downTo(name string) (keys []any) {
+	at := slices.IndexFunc(zoo(), func(s *control.Status) bool { return s.Name == name })
+	for range at {
+		keys = append(keys, keyMsg("j"))
+	}
+	return keys
 }
 
 func play(msgs []any) (m topModel) {
@@ -132,7 +145,7 @@ func TestTopSelectedIsShown(t *testing.T) {
 	}
 }
 
-// TestTopDoes: what keys have done, on the second of the services.
+// TestTopDoes: what keys have done, on one of the services.
 func TestTopDoes(t *testing.T) {
 	for keys, want := range map[string][]topDo{
 		"r":                {{doRestart, "lighttpd"}},
@@ -169,11 +182,11 @@ func TestTopDoes(t *testing.T) {
 		"M end home r":     {{doRestart, "old"}},
 		"R home r":         {{doRestart, "old"}},
 		"T home r":         {{doRestart, "old"}},
-		"N home r":         {{doRestart, "broken"}},
+		"N home r":         {{doRestart, "alone"}},
 		"N N G r":          {{doRestart, "über-日本語"}},
 		"x":                nil,
 	} {
-		m := play(append(screens()["begun"], keyMsg("j")))
+		m := play(append(screens()["begun"], downTo("lighttpd")...))
 		var got []topDo
 		for key := range strings.FieldsSeq(keys) {
 			m, got = m.update(keyMsg(key))

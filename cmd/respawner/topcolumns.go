@@ -32,7 +32,7 @@ func topColumns() []topColumn {
 		{column{"UPTIME", true}, 7, 4, func(m topModel, s topService) cell { return cell{uptime(s.status, m.now), plain} }},
 		{column{"RESTARTS", true}, 8, 6, func(_ topModel, s topService) cell { return cell{shortRestarts(s.status), plain} }},
 		{column{"CPU%", true}, 5, 2, func(_ topModel, s topService) cell { return cell{percent(s), plain} }},
-		{column{"MEM", true}, 5, 3, func(_ topModel, s topService) cell { return cell{memory(s.usage), plain} }},
+		{column{"MEM", true}, 5, 3, func(_ topModel, s topService) cell { return cell{memory(s), plain} }},
 		{column{title: "TREND"}, sparkWide, 8, func(_ topModel, s topService) cell { return cell{sparkline(s.cpu, sparkWide), cyan} }},
 		{column{title: "LAST EVENT"}, minEvent, 7, func(m topModel, s topService) cell { return cell{lastEvent(s, m.now), plain} }},
 	}
@@ -100,21 +100,27 @@ func (m topModel) row(columns []topColumn, s topService, selected bool) line {
 }
 
 func percent(s topService) string {
-	if len(s.cpu) < 2 { // one look tells no speed
+	if len(s.cpu) < 2 || !s.isMeasured() { // one look tells no speed
 		return "-"
 	}
 	return fmt.Sprintf("%.1f", s.usage.cpu)
 }
 
 // memory is what a service uses; < says that it is less than that.
-func memory(u usage) string {
-	switch {
-	case u.memory == 0:
+func memory(s topService) string {
+	switch u := s.usage; {
+	case u.memory == 0 || !s.isMeasured():
 		return "-"
 	case u.atMost:
 		return "<" + size(u.memory)
+	default:
+		return size(u.memory)
 	}
-	return size(u.memory)
+}
+
+// isMeasured reports whether what is known of its usage is that of the processes that it has now.
+func (s topService) isMeasured() bool {
+	return len(s.status.Processes) > 0 && s.usage.main == s.status.MainPID
 }
 
 // sparkline draws the latest samples, a column each. Its full height is the
@@ -136,7 +142,10 @@ func sparkline(samples []float64, width int) string {
 // lastEvent is the newest that is known of a service: what was told, or else
 // what its status says.
 func lastEvent(s topService, now time.Time) string {
-	if s.last.What == "" {
+	switch {
+	case s.status.NextStart != nil:
+		return printable(nextStart(s.status, now))
+	case s.last.What == "" || s.status.State == stateOrphaned:
 		return printable(lastWords(s.status, now))
 	}
 	text := oneWord(span(now.Sub(s.last.Time))) + " "

@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"respawner/watch/control"
@@ -15,7 +14,7 @@ type topModel struct {
 	now           time.Time
 	width, height int
 
-	services []topService // by name
+	services []topService // in the order of topOrder
 	selected string       // the name of one that is shown
 	order    string       // the key of sortKeys by which they are sorted; empty: as they are
 
@@ -55,6 +54,9 @@ type (
 		services []*control.Status
 		usage    map[string]usage
 	}
+
+	// clockMsg tells the time.
+	clockMsg time.Time
 
 	// statusMsg tells how one service is.
 	statusMsg struct {
@@ -111,11 +113,14 @@ func (m topModel) update(msg any) (topModel, []topDo) {
 		return m.key(string(msg))
 	case sampleMsg:
 		return m.sampled(msg).renewed()
+	case clockMsg:
+		m.now = latest(m.now, time.Time(msg))
 	case statusMsg:
 		m.services = slices.Clone(m.services)
 		if i := m.find(msg.status.Name); i >= 0 {
 			m.services[i] = m.services[i].told(msg.asked, msg.status)
 		}
+		slices.SortFunc(m.services, topOrder)
 		m.now = latest(m.now, msg.asked)
 	case eventMsg:
 		m.services = slices.Clone(m.services)
@@ -147,7 +152,7 @@ func (m topModel) sampled(msg sampleMsg) topModel {
 		t.cpu = t.cpu[max(0, len(t.cpu)-maxCPU):]
 		services = append(services, t)
 	}
-	slices.SortFunc(services, func(a, b topService) int { return strings.Compare(a.status.Name, b.status.Name) })
+	slices.SortFunc(services, topOrder)
 	at := m.place() // another one takes the place of one that is gone
 	m.services, m.now = services, latest(m.now, msg.asked)
 	if m.place() < 0 {
@@ -155,6 +160,9 @@ func (m topModel) sampled(msg sampleMsg) topModel {
 	}
 	return m
 }
+
+// topOrder puts problems first.
+func topOrder(a, b topService) int { return byUrgency(a.status, b.status) }
 
 // told takes in a status, unless a later one is known: a sample takes its time.
 func (t topService) told(asked time.Time, s *control.Status) topService {

@@ -105,7 +105,7 @@ func (m topModel) summary() line {
 		count[s.status.State]++
 	}
 	l := line{{printable(m.where), bold}, {fmt.Sprintf("  %d services", len(m.services)), plain}}
-	for _, state := range []string{stateRunning, "starting", "stopping", "backoff", "failed", stateUnknown, "stopped"} {
+	for _, state := range urgentFirst {
 		if n := count[state]; n > 0 {
 			l = append(l, cell{", ", plain}, cell{fmt.Sprintf("%d %s", n, state), stateStyle(state)})
 		}

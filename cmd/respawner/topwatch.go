@@ -40,11 +40,25 @@ type watched struct {
 
 // run looks at all services again and again.
 func (w *topWatch) run(ctx context.Context) {
+	go w.tellTime(ctx)
 	for tick := time.NewTicker(topTick); ctx.Err() == nil; {
 		w.look(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+		}
+	}
+}
+
+// tellTime has what is counted go on: how long a service has been running, and how long it is
+// until the next start.
+func (w *topWatch) tellTime(ctx context.Context) {
+	for tick := time.NewTicker(time.Second); ; {
+		select {
+		case now := <-tick.C:
+			w.tell(clockMsg(now))
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -87,9 +101,10 @@ func (w *topWatch) measure(all []*control.Status) map[string]usage {
 		}
 		processes := look(s)
 		known.usage.cpu = known.meter.percent(time.Now(), processes)
-		if withMemory || known.usage.memory == 0 || len(processes) == 0 {
+		if withMemory || known.usage.memory == 0 || known.usage.main != s.MainPID {
 			known.usage.memory, known.usage.atMost = memoryOf(processes)
 		}
+		known.usage.main = s.MainPID
 		services[s.Name], used[s.Name] = known, known.usage
 	}
 	if withMemory {

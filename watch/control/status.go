@@ -63,11 +63,13 @@ type Status struct {
 	LostEvents int `json:"lost_events"`
 	Resyncs    int `json:"resyncs"`
 
-	// LastExit is the last end of a root process, nil before the first.
+	// LastExit is how the service last went down: the last end of the main process, or of
+	// the one whose end was the crash; nil before the first.
 	LastExit *Exit `json:"last_exit"`
 
-	// Said is the last lines that the program wrote before it failed, or while it
-	// was restarted.
+	// Said is the last lines that the program wrote before LastExit, if that was a crash, until
+	// the service has been running for ten minutes. Where there are none, it is what the
+	// program wrote while it was started again.
 	Said []string `json:"said,omitempty"`
 
 	// Output is where the program's output is kept: the path of a file, syslog,
@@ -104,10 +106,15 @@ type Exit struct {
 	Signal int       `json:"signal"`
 	Core   bool      `json:"core,omitempty"` // it dumped core
 	At     time.Time `json:"time"`
+
+	// By is which side sent the signal: respawner, when the process had not ended After
+	// seconds after it was asked to, or oom-killer, the kernel's; empty for any other one.
+	By    string  `json:"by,omitempty"`
+	After float64 `json:"after,omitempty"`
 }
 
 // Event is something that came about in a service. What it can be: started,
-// followed, forked, execed, exited, main, running, crashed, backoff,
+// followed, forked, execed, exited, oom-killed, main, running, crashed, backoff,
 // restarting, stopping, killing, stuck, stopped, failed (see package service);
 // signalled, reset, resynced, tracking, adopted, upgraded.
 type Event struct {

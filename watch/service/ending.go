@@ -13,6 +13,7 @@ func stop(m *Machine, now time.Time, ev Event) {
 	if m.state == Starting && m.restarts == 0 {
 		v.status, v.text = 1, m.spec.Name+" was stopped before it was up"
 	}
+	m.leave()
 	m.heed(now, ev.(Stop))
 	m.finish(now, v)
 }
@@ -41,7 +42,23 @@ func (m *Machine) heed(now time.Time, how Stop) {
 // restart ends the service because somebody wants it started anew.
 func restart(m *Machine, now time.Time, _ Event) {
 	m.message, m.again = "", true
+	m.leave()
 	m.finish(now, verdict{text: m.spec.Name + " is being restarted"})
+}
+
+// leave keeps which process's end will be that of the service, if any.
+func (m *Machine) leave() {
+	if m.leaving = m.main; m.state == Starting {
+		m.leaving = m.starter
+	}
+}
+
+// exitedStopping sees a death while the service is being ended.
+func exitedStopping(m *Machine, now time.Time, ev Event) {
+	if d := ev.(death); d.proc == m.leaving {
+		m.lastExit = d.last()
+	}
+	endRest(m, now, ev)
 }
 
 // startAgain has a service that is being ended started anew.
@@ -90,7 +107,7 @@ func (m *Machine) giveUp(now time.Time, v verdict) {
 // crash ends what is left of the service, to start it again.
 func (m *Machine) crash(now time.Time, text string) {
 	if limit := m.spec.RespawnLimit; limit > 0 && m.restarts >= limit {
-		m.giveUp(now, verdict{true, 1, fmt.Sprintf("%s; gave up after %d restarts", text, m.restarts)})
+		m.giveUp(now, verdict{true, 1, fmt.Sprintf("%s; gave up after %s", text, plural(m.restarts, "restart"))})
 		return
 	}
 	m.message = text

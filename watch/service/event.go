@@ -63,6 +63,9 @@ type (
 	// Named tells that the pidfile names PID as the main process.
 	Named struct{ PID int }
 
+	// OOMKilled tells that the kernel's OOM killer has killed PID, which has ended.
+	OOMKilled struct{ PID int }
+
 	// Restart asks for the service to be ended and started anew; that is no
 	// crash, so it does not count.
 	Restart struct{}
@@ -92,6 +95,7 @@ const (
 	onExited
 	onReleased
 	onNamed
+	onOOMKilled
 	onRestart
 	onReset
 	onResume
@@ -108,6 +112,7 @@ func (Execed) kind() kind      { return onExeced }
 func (Exited) kind() kind      { return onExited }
 func (Released) kind() kind    { return onReleased }
 func (Named) kind() kind       { return onNamed }
+func (OOMKilled) kind() kind   { return onOOMKilled }
 func (Restart) kind() kind     { return onRestart }
 func (Reset) kind() kind       { return onReset }
 func (Resume) kind() kind      { return onResume }
@@ -144,6 +149,7 @@ const (
 	NoteExeced     What = "execed"     // PID runs another program; Text: its file, if that is known
 	NoteExited     What = "exited"     // PID ended, by Exit
 	NoteReleased   What = "released"   // PID is a process of another service from now on
+	NoteOOMKilled  What = "oom-killed" // the kernel's OOM killer has killed PID; Text: the same in words
 	NoteMain       What = "main"       // PID is the main process now
 	NoteRunning    What = "running"    // up; PID is the main process
 	NoteCrashed    What = "crashed"    // Text: of what

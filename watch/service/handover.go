@@ -56,6 +56,7 @@ func (m *Machine) handOver(now time.Time, d death, next []*proc) {
 		m.elect()
 		return
 	}
+	m.lastExit = d.last()
 	for _, p := range next {
 		p.unsure = !p.execed && p != m.namedRoot()
 	}

@@ -38,11 +38,12 @@ type Machine struct {
 	starter  *proc // what it started, while that lives
 	program  *Program
 
-	main     *proc     // the main process; nil before up
-	named    int       // pid the pidfile names, 0 for none
-	followed bool      // the program did put itself into the background
-	daemon   bool      // it was up in the background once
-	wounded  time.Time // when a root's real server was killed
+	main     *proc    // the main process; nil before up
+	leaving  *proc    // what was main when a stop or restart was asked for
+	named    int      // pid the pidfile names, 0 for none
+	followed bool     // the program did put itself into the background
+	daemon   bool     // it was up in the background once
+	wound    LastExit // the end of a root's real server, which was killed
 
 	deadlines [timers]time.Time // those that are set, for a restored machine to set again
 	late      time.Duration     // by how much the last one that was due was missed
@@ -77,7 +78,9 @@ type verdict struct {
 	text   string
 }
 
-// LastExit is the last end of a root, or of main.
+// LastExit is how the service last went down: the last end of main, or of the
+// process whose end was the service's crash. A starter that hands over has not
+// ended the program, so its end is one only if it failed.
 type LastExit struct {
 	PID  int // 0: none has ended yet
 	Exit Exit
@@ -94,27 +97,27 @@ type cell func(m *Machine, now time.Time, ev Event)
 var table = [states][kinds]cell{
 	Stopped: {
 		onStart: begin, onStop: ignore, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: ignore, onExited: ignore, onReleased: ignore, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
+		onExeced: ignore, onExited: ignore, onReleased: ignore, onNamed: ignore, onOOMKilled: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
 	},
 	Starting: {
 		onStart: ignore, onStop: stop, onSpawned: spawned, onSpawnFailed: spawnFailed, onForked: ignore,
-		onExeced: ignore, onExited: exitedStarting, onReleased: ignore, onNamed: namedStarting, onRestart: restart, onReset: reset, onResume: resume, onDue: dueStarting,
+		onExeced: ignore, onExited: exitedStarting, onReleased: ignore, onNamed: namedStarting, onOOMKilled: ignore, onRestart: restart, onReset: reset, onResume: resume, onDue: dueStarting,
 	},
 	Running: {
 		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: execedRunning, onExited: exitedRunning, onReleased: ignore, onNamed: namedRunning, onRestart: restart, onReset: reset, onResume: resume, onDue: dueRunning,
+		onExeced: execedRunning, onExited: exitedRunning, onReleased: ignore, onNamed: namedRunning, onOOMKilled: ignore, onRestart: restart, onReset: reset, onResume: resume, onDue: dueRunning,
 	},
 	Stopping: {
 		onStart: startAgain, onStop: stopForGood, onSpawned: endRest, onSpawnFailed: endRest, onForked: endRest,
-		onExeced: ignore, onExited: endRest, onReleased: endRest, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: dueEnding,
+		onExeced: ignore, onExited: exitedStopping, onReleased: endRest, onNamed: ignore, onOOMKilled: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: dueEnding,
 	},
 	Backoff: {
 		onStart: ignore, onStop: stop, onSpawned: ignore, onSpawnFailed: ignore, onForked: endRest,
-		onExeced: ignore, onExited: endRest, onReleased: endRest, onNamed: ignore, onRestart: restart, onReset: resetBackoff, onResume: resume, onDue: dueEnding,
+		onExeced: ignore, onExited: endRest, onReleased: endRest, onNamed: ignore, onOOMKilled: ignore, onRestart: restart, onReset: resetBackoff, onResume: resume, onDue: dueEnding,
 	},
 	Failed: {
 		onStart: begin, onStop: ignore, onSpawned: ignore, onSpawnFailed: ignore, onForked: ignore,
-		onExeced: ignore, onExited: ignore, onReleased: ignore, onNamed: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
+		onExeced: ignore, onExited: ignore, onReleased: ignore, onNamed: ignore, onOOMKilled: ignore, onRestart: ignore, onReset: ignore, onResume: resume, onDue: ignore,
 	},
 }
 
@@ -199,6 +202,9 @@ func (m *Machine) Spawning() bool { return m.spawning }
 
 // Settling reports whether it is still open which process is main.
 func (m *Machine) Settling() bool { return m.state == Starting || m.unsure() }
+
+// LastExit is how the service last went down.
+func (m *Machine) LastExit() LastExit { return m.lastExit }
 
 // State is where the service is.
 func (m *Machine) State() State { return m.state }

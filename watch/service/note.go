@@ -1,6 +1,10 @@
 package service
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // note keeps the forest; it returns the event as the states see it, and
 // whether they see it at all: an answer of another run, a birth that is known, or
@@ -19,6 +23,8 @@ func (m *Machine) note(now time.Time, ev Event) (Event, bool) {
 		return m.noteExited(now, ev)
 	case Released:
 		return ev, m.noteReleased(ev)
+	case OOMKilled:
+		m.noteOOMKilled(ev)
 	}
 	return ev, true
 }
@@ -117,21 +123,21 @@ type death struct {
 	certain bool // there was no doubt which process is main
 }
 
+func (d death) last() LastExit { return LastExit{d.PID, d.Exit, d.at} }
+
 func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 	p := m.forest.procs[ev.PID]
 	if p == nil {
 		return ev, false
 	}
+	if m.hard && ev.Exit.Signal == sigKill {
+		ev.Exit.By, ev.Exit.After = ByRespawner, m.patience()
+	}
 	certain := m.certain()
 	m.do(Note{What: NoteExited, PID: ev.PID, Role: m.role(p), Exit: ev.Exit})
 	d := death{ev, now, p, p == m.starter, p.isRoot(), m.isWound(p, ev.Exit), m.vital(p, certain), certain}
-	if d.root || p == m.main {
-		if d.starter || p == m.main || p.founding && m.state != Backoff {
-			m.lastExit = LastExit{ev.PID, ev.Exit, now} // not of strays, nor of what is cleared away
-		}
-		if p == m.main || p.founding || m.state != Running { // strays come and go as they like
-			m.log("proc %d %s", ev.PID, ev.Exit)
-		}
+	if p == m.main || d.root && (p.founding || m.state != Running) { // strays come and go as they like
+		m.log("proc %d %s", ev.PID, ev.Exit)
 	}
 	m.forest.remove(p, ev.Reaper)
 	if ev.Next != nil {
@@ -144,4 +150,16 @@ func (m *Machine) noteExited(now time.Time, ev Exited) (Event, bool) {
 		m.named = 0
 	}
 	return d, true
+}
+
+// noteOOMKilled keeps why a process was killed. That is known a moment after its end.
+func (m *Machine) noteOOMKilled(ev OOMKilled) {
+	text := fmt.Sprintf("pid %d was killed by the kernel's OOM killer: memory had run out", ev.PID)
+	m.do(Note{What: NoteOOMKilled, PID: ev.PID, Text: text})
+	m.warn("%s: %s", m.spec.Name, text)
+	if last := &m.lastExit; last.PID == ev.PID && last.Exit.Signal == sigKill {
+		before := last.Exit.Words()
+		last.Exit.By = ByKernel
+		m.message = strings.ReplaceAll(m.message, before, last.Exit.Words())
+	}
 }

@@ -9,26 +9,40 @@ import (
 func exitedRunning(m *Machine, now time.Time, ev Event) {
 	d := ev.(death)
 	if d.wound {
-		m.wounded = now
+		m.wound = d.last()
 	}
 	next := m.successors(d)
 	switch {
 	case !d.proc.founding && d.proc != m.main:
-	case !d.proc.founding:
-		m.elect() // the pidfile had named it
 	case len(next) > 0:
 		m.handOver(now, d, next)
-	case d.vital && (!m.spec.succeeded(d.Exit) || now.Sub(m.wounded) < Wound):
-		m.crash(now, fmt.Sprintf("%s: proc %d %s", m.spec.Name, d.PID, d.Exit))
-	case d.vital && d.certain:
+	case d.proc.founding && d.vital && !m.spec.succeeded(d.Exit):
+		m.crashOf(now, d.last())
+	case d.proc.founding && d.vital && now.Sub(m.wound.At) < Wound:
+		m.crashOf(now, m.wound)
+	case d.proc.founding && d.vital && d.certain:
+		m.lastExit = d.last()
 		m.finish(now, m.normal(d.Exit))
-	default:
+	default: // of several that could be main, or a main that only the pidfile had named
+		m.mainEnded(d)
 		m.elect()
 	}
 }
 
+// crashOf is the crash of the service by the end of one process.
+func (m *Machine) crashOf(now time.Time, cause LastExit) {
+	m.lastExit = cause
+	m.crash(now, fmt.Sprintf("%s: pid %d %s", m.spec.Name, cause.PID, cause.Exit.Words()))
+}
+
+func (m *Machine) mainEnded(d death) {
+	if d.proc == m.main {
+		m.lastExit = d.last()
+	}
+}
+
 func (m *Machine) normal(e Exit) verdict {
-	return verdict{text: fmt.Sprintf("%s has ended normally (%s)", m.spec.Name, e)}
+	return verdict{text: fmt.Sprintf("%s has ended normally (%s)", m.spec.Name, e.Words())}
 }
 
 func namedRunning(m *Machine, _ time.Time, ev Event) {

@@ -20,7 +20,8 @@ type Saved struct {
 	Named     int                  `json:"named,omitempty"`
 	Followed  bool                 `json:"followed,omitempty"`
 	Daemon    bool                 `json:"daemon,omitempty"`
-	Wounded   time.Time            `json:"wounded,omitzero"`
+	Leaving   int                  `json:"leaving,omitempty"`
+	Wound     LastExit             `json:"wound,omitzero"`
 	SettleBy  time.Time            `json:"settle_by,omitzero"`
 	Nobody    *LastExit            `json:"nobody,omitempty"`
 	Respawn   time.Time            `json:"respawn,omitzero"`
@@ -70,7 +71,7 @@ var ErrSaved = errors.New("no state of a service")
 func (m *Machine) Save() Saved {
 	s := Saved{
 		State: m.state, Since: m.since, Run: m.run, Spawning: m.spawning, Named: m.named, Followed: m.followed,
-		Daemon: m.daemon, Wounded: m.wounded, SettleBy: m.settleBy, Respawn: m.respawn, Hard: m.hard, Stuck: m.stuck, Spared: m.spared, Asked: m.asked,
+		Daemon: m.daemon, Wound: m.wound, SettleBy: m.settleBy, Respawn: m.respawn, Hard: m.hard, Stuck: m.stuck, Spared: m.spared, Asked: m.asked,
 		Timeout: m.timeout, Signal: m.signal,
 		Again: m.again, Failed: m.verdict.failed, Status: m.verdict.status, Text: m.verdict.text, Restarts: m.restarts,
 		LastExit: m.lastExit, Message: m.message,
@@ -82,8 +83,12 @@ func (m *Machine) Save() Saved {
 	if m.main != nil {
 		s.Main = m.main.pid
 	}
+	if m.leaving != nil {
+		s.Leaving = m.leaving.pid
+	}
 	if d := m.nobody; d != nil {
-		s.Nobody = &LastExit{d.PID, d.Exit, d.at}
+		last := d.last()
+		s.Nobody = &last
 	}
 	for t, at := range m.deadlines {
 		if !at.IsZero() {
@@ -135,7 +140,7 @@ func (s *Saved) place(p *Program, places map[any]int) int {
 // Rebase puts another time in the place of each that is written down, for who
 // reads it by another clock.
 func (s *Saved) Rebase(of func(time.Time) time.Time) {
-	times := []*time.Time{&s.Since, &s.Wounded, &s.SettleBy, &s.Respawn, &s.LastExit.At}
+	times := []*time.Time{&s.Since, &s.Wound.At, &s.SettleBy, &s.Respawn, &s.LastExit.At}
 	if s.Nobody != nil {
 		times = append(times, &s.Nobody.At)
 	}
@@ -159,7 +164,7 @@ func (s *Saved) Rebase(of func(time.Time) time.Time) {
 func Restore(spec Spec, s Saved) (*Machine, error) {
 	m := &Machine{
 		spec: spec, state: s.State, since: s.Since, run: s.Run, spawning: s.Spawning, restored: s.Run, restoring: true, named: s.Named, followed: s.Followed,
-		daemon: s.Daemon, wounded: s.Wounded, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, stuck: s.Stuck, spared: s.Spared, asked: s.Asked,
+		daemon: s.Daemon, wound: s.Wound, settleBy: s.SettleBy, respawn: s.Respawn, hard: s.Hard, stuck: s.Stuck, spared: s.Spared, asked: s.Asked,
 		timeout: s.Timeout, signal: s.Signal,
 		again: s.Again, verdict: verdict{s.Failed, s.Status, s.Text}, restarts: s.Restarts,
 		lastExit: s.LastExit, message: s.Message,
@@ -178,7 +183,7 @@ func Restore(spec Spec, s Saved) (*Machine, error) {
 	if err := m.restoreProcs(s, programs); err != nil {
 		return nil, err
 	}
-	m.starter, m.main = m.forest.procs[s.Starter], m.forest.procs[s.Main]
+	m.starter, m.main, m.leaving = m.forest.procs[s.Starter], m.forest.procs[s.Main], m.forest.procs[s.Leaving]
 	if m.state == Running && m.main == nil {
 		return nil, fmt.Errorf("%w: it runs, but main pid %d is none of its processes", ErrSaved, s.Main)
 	}

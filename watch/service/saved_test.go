@@ -103,7 +103,7 @@ func TestRefused(t *testing.T) {
 func TestSavedAgain(t *testing.T) {
 	s := Saved{
 		State: Running, Since: time.Unix(1, 0), Run: 2, Main: 5, Named: 5, Starter: 5, Spawning: true, Followed: true, Daemon: true,
-		Wounded: time.Unix(2, 0), SettleBy: time.Unix(3, 0), Nobody: &LastExit{4, Exit{Known: true}, time.Unix(4, 0)},
+		Wound: LastExit{2, Exit{Known: true, Signal: 9}, time.Unix(2, 0)}, Leaving: 7, SettleBy: time.Unix(3, 0), Nobody: &LastExit{4, Exit{Known: true}, time.Unix(4, 0)},
 		Respawn: time.Unix(5, 0), Hard: true, Asked: true, Again: true, Failed: true, Status: 3, Text: "t", Restarts: 1,
 		LastExit: LastExit{6, Exit{Known: true, Code: 1}, time.Unix(6, 0)}, Message: "m",
 		Deadlines: map[string]time.Time{"settle": time.Unix(7, 0), "respawn": time.Unix(8, 0), "ask": time.Unix(8, 1), "kill": time.Unix(9, 0)},

@@ -155,6 +155,8 @@ func (p *player) event(words []string) Event {
 		return Released{n(1)}
 	case "named":
 		return Named{n(1)}
+	case "oom":
+		return OOMKilled{n(1)}
 	}
 	p.t.Fatalf("unknown event %q", words)
 	return nil
@@ -214,7 +216,14 @@ func (p *player) show() {
 	}
 	fmt.Fprintf(&p.out, "  since %s, respawn %s, kill %s, followed %v\n", since(s.Since), since(s.Respawn), since(s.Kill), s.Followed)
 	if e := s.LastExit; e.PID != 0 {
-		fmt.Fprintf(&p.out, "  last exit %d %v, %s\n", e.PID, e.Exit, since(e.At))
+		by := ""
+		if e.Exit.By != ByOther {
+			by = fmt.Sprintf(" by %v", e.Exit.By)
+		}
+		if e.Exit.After > 0 {
+			by += fmt.Sprintf(" after %v", e.Exit.After)
+		}
+		fmt.Fprintf(&p.out, "  last exit %d %v%s, %s\n", e.PID, e.Exit, by, since(e.At))
 	}
 	fmt.Fprintf(&p.out, "  message %q\n", s.Message)
 }

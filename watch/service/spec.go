@@ -101,11 +101,31 @@ type Exit struct {
 	Code   int  // the exit status, when Signal is 0
 	Signal int  // the signal that killed it, 0 for none
 	Core   bool // it dumped core
+
+	By    Killer        // which side sent that signal, where that is known
+	After time.Duration // how long the process had had to end when respawner killed it
 }
+
+// Killer is what has killed a process.
+type Killer int
+
+const (
+	// ByOther is a process that is not known, or a fault of the process's own.
+	ByOther Killer = iota
+	// ByRespawner is the supervisor, whose patience was over.
+	ByRespawner
+	// ByKernel is the kernel's OOM killer: memory had run out.
+	ByKernel
+)
+
+func (k Killer) String() string { return [...]string{"", "respawner", "oom-killer"}[k] }
+
+// sigKill is the signal that nothing survives.
+const sigKill = 9
 
 // faults are the signals that nobody sends as a request: KILL, and those that
 // dump core by default: QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ, SYS.
-var faults = []int{9, 3, 4, 5, 6, 7, 8, 11, 24, 25, 31}
+var faults = []int{sigKill, 3, 4, 5, 6, 7, 8, 11, 24, 25, 31}
 
 // broke reports whether the process was killed, or broke by a fault of its own;
 // other signals are how programs tell their helpers to end.

@@ -16,7 +16,7 @@ func (m *Machine) start(now time.Time) {
 	m.enter(now, Starting)
 	m.run++
 	m.spawning, m.followed = true, false
-	m.main, m.named, m.nobody, m.wounded = nil, 0, nil, time.Time{}
+	m.main, m.leaving, m.named, m.nobody, m.wound = nil, nil, 0, nil, LastExit{}
 	m.do(Spawn{m.run})
 }
 
@@ -104,6 +104,7 @@ func (m *Machine) awaitName(now time.Time, d death) {
 // follow goes on with what the starter left behind.
 func (m *Machine) follow(now time.Time, d death, left []*proc) {
 	if m.failed(d.Exit) {
+		m.lastExit = d.last()
 		m.warn("%s: the program failed (%s) but left processes behind: following them", m.spec.Name, d.Exit)
 	}
 	m.noteFollowed(left)
@@ -133,8 +134,8 @@ func (m *Machine) settleAgain(now time.Time) {
 // is it when a program that was said to stay in the background leaves nothing
 // there. A daemon that does so later, once it was up, has failed silently.
 func (m *Machine) endedStarting(now time.Time, d death) {
-	m.lastExit = LastExit{d.PID, d.Exit, d.at}
-	text := fmt.Sprintf("%s %s before it was up", m.spec.Name, d.Exit)
+	m.lastExit = d.last()
+	text := fmt.Sprintf("%s %s before it was up", m.spec.Name, d.Exit.Words())
 	silent := m.spec.succeeded(d.Exit)
 	if silent {
 		text = fmt.Sprintf("%s %s and left no process behind", m.spec.Name, d.Exit)

@@ -312,5 +312,5 @@ func draw(moves map[[2]State]map[string]bool) string {
 }
 
 func (k kind) String() string {
-	return [...]string{"Start", "Stop", "Spawned", "SpawnFailed", "Forked", "Execed", "Exited", "Named", "Restart", "Reset", "Resume", "Due"}[k]
+	return [...]string{"Start", "Stop", "Spawned", "SpawnFailed", "Forked", "Execed", "Exited", "Released", "Named", "OOMKilled", "Restart", "Reset", "Resume", "Due"}[k]
 }

@@ -67,8 +67,10 @@ type Process struct {
 	Start time.Duration // its start time by /proc (CLOCK_BOOTTIME), 0 if not known
 	Inode uint64        // of its pidfd, 0 if not known
 
-	// Room is what the rooms keep of the process, and Refused why it could not be signalled.
+	// Room is what the rooms keep of the process, Killed says that it was sent KILL by us, and
+	// Refused why it could not be signalled.
 	Room    any
+	Killed  bool
 	Refused error
 
 	by       time.Duration // it was born at this time at the latest (CLOCK_BOOTTIME), 0 if not known
