@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // follower is a respawner events -f that is known to listen.
@@ -41,8 +43,10 @@ func TestEventsFollowed(t *testing.T) {
 	now := s.crash(st.MainPID)
 	s.quietStop()
 	out.waitFor(` stopped `, 1)
-	r.signal(2)
-	r.code()
+	r.signal(unix.SIGINT)
+	if code := r.code(); code != 130 {
+		t.Errorf("after an interrupt the exit code is %d", code)
+	}
 	out.inOrder(
 		`(?m)^`+stamp+` shape  exited      pid `+strconv.Itoa(st.MainPID)+` \(main\) killed by signal 9 \(SIGKILL\)$`,
 		`crashed     shape: pid \d+`, `backoff `, `started     pid `, `running     main pid `+strconv.Itoa(now.MainPID),
@@ -58,7 +62,7 @@ func TestEventsJSON(t *testing.T) {
 	r, out := s.follower("--json")
 	s.crash(st.MainPID)
 	r.signal(2)
-	if code := r.code(); code != 0 {
+	if code := r.code(); code != 130 {
 		t.Errorf("events -f that was ended by INT: exit code %d", code)
 	}
 	var whats []string

@@ -58,7 +58,9 @@ func finishWithin(t *testing.T, cmd *exec.Cmd, limit time.Duration) result {
 	if errors.Is(err, exec.ErrWaitDelay) {
 		t.Errorf("%v: its output is still open after its end", cmd.Args)
 	}
-	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	r := result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	validate(t, cmd, r)
+	return r
 }
 
 // call runs respawner with just these words.

@@ -39,7 +39,7 @@ type exit struct {
 	PID    int       `json:"pid"`
 	Code   int       `json:"code"`
 	Signal int       `json:"signal"`
-	At     time.Time `json:"at"`
+	At     time.Time `json:"time"`
 	By     string    `json:"by"`
 	After  float64   `json:"after"`
 }

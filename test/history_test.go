@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,10 +43,22 @@ func TestHistory(t *testing.T) {
 	if r := s.tell("history", "-n", "1"); r.code != 0 || strings.Count(r.stdout, "life ") != 1 || !strings.HasPrefix(r.stdout, "shape, life 3 of 3") {
 		t.Errorf("the last life alone: %v", r)
 	}
-	var all []struct{ Name, What string }
+	var all []struct {
+		Name  string
+		Lives []struct {
+			Number    int
+			Up, Ended *time.Time
+			Story     string
+			Events    []struct{ Name, What string }
+		}
+	}
 	r = s.tell("history", "--json")
-	if err := json.Unmarshal([]byte(r.stdout), &all); err != nil || len(all) < 10 || all[0].Name != "shape" || all[0].What != "started" {
-		t.Errorf("history --json: %v, %v", err, r)
+	if err := json.Unmarshal([]byte(r.stdout), &all); err != nil || len(all) != 1 || all[0].Name != "shape" || len(all[0].Lives) != 3 {
+		t.Fatalf("history --json: %v, %v", err, r)
+	}
+	if l := all[0].Lives[1]; l.Number != 2 || l.Up == nil || l.Ended == nil || !l.Ended.After(*l.Up) || !strings.Contains(l.Story, "restarted on request") ||
+		len(l.Events) < 3 || l.Events[0].Name != "shape" || l.Events[0].What != "started" {
+		t.Errorf("history --json: the second life: %+v", l)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestSignals(t *testing.T) {
 	s, heard := newListener(t)
 	st := s.start("--reload-signal", "USR2")
 	heard.waitFor("stands", 2)
-	mustSay(t, s.tell("reload"), "listener was told to reload, main pid "+strconv.Itoa(st.MainPID))
+	mustSay(t, s.tell("reload"), "listener was told to reload: SIGUSR2 to main pid "+strconv.Itoa(st.MainPID)+" (listener)")
 	heard.waitFor("main got USR2", 1)
 	mustSay(t, s.tell("signal", "hup"), "listener was sent signal 1 (SIGHUP), main pid "+strconv.Itoa(st.MainPID))
 	heard.waitFor("main got HUP", 1)
@@ -56,8 +56,8 @@ func TestSignalAndResetInBackoff(t *testing.T) {
 	st := s.start("-t", "300")
 	kill(t, st.MainPID, 9)
 	s.waitState("backoff")
-	mustFail(t, s.tell("signal", "USR1"), 1, "nobody to signal")
-	mustFail(t, s.tell("reload"), 1, "nobody to signal")
+	mustFail(t, s.tell("signal", "USR1"), 1, "there is no process to signal")
+	mustFail(t, s.tell("reload"), 1, "there is no process to signal")
 	if r := s.tell("reset"); r.code != 0 {
 		t.Errorf("reset: %v", r)
 	}

@@ -93,7 +93,7 @@ func TestTopSeesEvents(t *testing.T) {
 	s.stop()
 	w.shows(`^> aa +stopped`)
 	w.press("C-c")
-	if code := w.ended(); code != 0 {
+	if code := w.ended(); code != 130 {
 		t.Errorf("top ended with %d", code)
 	}
 }

@@ -47,8 +47,8 @@ func exitOfNote(n service.Note) *control.Exit {
 	return lastExit(service.LastExit{PID: n.PID, Exit: n.Exit, At: time.Now()})
 }
 
-// note tells of an event.
-func (s *Host) note(u *unit, ev control.Event) {
+// note tells of an event, and returns it as it was told.
+func (s *Host) note(u *unit, ev control.Event) control.Event {
 	u.journal.seq++
 	ev.Seq, ev.Time = u.journal.seq, time.Now().Truncate(time.Millisecond)
 	if service.What(ev.What) == service.NoteStarted && !u.begun.IsZero() { // the program may have written something since
@@ -60,6 +60,7 @@ func (s *Host) note(u *unit, ev control.Event) {
 	if u.journal.file != nil && matters(ev) && len(u.journal.lines) < maxUnwritten {
 		u.journal.lines = append(u.journal.lines, control.Line(ev)...)
 	}
+	return ev
 }
 
 // noteAll tells of an event that concerns all services.

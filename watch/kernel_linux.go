@@ -64,6 +64,7 @@ type procfs interface {
 	sessionOf(pid int) (int, error)
 	uidOf(pid int) (int, error)
 	fileOf(pid int) string
+	receptionOf(pid int, sig unix.Signal) (reception, error)
 	bootID() string
 	newMemories() memories
 }

@@ -80,6 +80,12 @@ func (m *model) sessionOf(pid int) (int, error) {
 	return 0, unix.ESRCH
 }
 
+func (m *model) receptionOf(pid int, _ unix.Signal) (reception, error) {
+	m.enter("status", pid)
+	_, err := m.look(pid, false)
+	return reception{disposition: handled}, err
+}
+
 func (m *model) fileOf(pid int) string { return m.programOf(pid).File }
 
 func (m *model) programOf(pid int) (p service.Program) {

@@ -3,6 +3,7 @@ package watch
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -78,17 +79,42 @@ func interpreter(head []byte) []string {
 
 // parseUID returns the real user that /proc/PID/status names (proc_pid_status(5)).
 func parseUID(status []byte) (int, error) {
-	for line := range bytes.Lines(status) {
-		if uids, found := bytes.CutPrefix(line, []byte("Uid:")); found {
-			if fields := bytes.Fields(uids); len(fields) > 0 {
-				return strconv.Atoi(string(fields[0]))
-			}
-		}
+	uids, err := procField(status, "Uid")
+	fields := bytes.Fields(uids)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(fields) == 0:
+		return 0, errStatus
 	}
-	return 0, errStatus
+	return strconv.Atoi(string(fields[0]))
 }
 
-var errStatus = errors.New("no Uid in /proc/PID/status")
+var errStatus = errors.New("not a /proc/PID/status")
+
+// procField returns a field of /proc/PID/status. A name has no newline there that is
+// not escaped, so that no process can make up a field.
+func procField(status []byte, field string) ([]byte, error) {
+	for line := range bytes.Lines(status) {
+		if value, found := bytes.CutPrefix(line, []byte(field+":\t")); found {
+			return bytes.TrimSuffix(value, []byte("\n")), nil
+		}
+	}
+	return nil, fmt.Errorf("%w: it has no %s", errStatus, field)
+}
+
+// missing says what a program has not found, with that head, which the kernel could not
+// start though it is there: its interpreter, or the loader that a binary names.
+func missing(head []byte) string {
+	words := interpreter(head)
+	switch {
+	case len(words) == 0:
+		return "its loader (the program interpreter that a dynamic binary names) does not exist"
+	case strings.HasSuffix(words[0], "\r"):
+		return "its #! line ends with a carriage return, as lines of DOS do: sed -i 's/\\r$//' takes it off all lines"
+	}
+	return fmt.Sprintf("its interpreter %q (the #! line) does not exist", words[0])
+}
 
 // valueOf is what an environment, as /proc/PID/environ has it, says for a variable;
 // empty where there is none.

@@ -151,3 +151,14 @@ func FuzzMark(f *testing.F) {
 		}
 	})
 }
+
+func TestMissing(t *testing.T) {
+	for head, want := range map[string]string{
+		"\x7fELF": "its loader", "": "its loader", "#!": "its loader", "#!/bin/nosuch -x\nexit": `its interpreter "/bin/nosuch"`,
+		"#!/bin/sh\r\nexit\r\n": "a carriage return", "#! /no\x1bsuch": `its interpreter "/no\x1bsuch"`,
+	} {
+		if got := missing([]byte(head)); !strings.Contains(got, want) {
+			t.Errorf("%q: %s, want %s", head, got, want)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +65,7 @@ func (p *peer) answer(line []byte) error {
 	case control.OpRelease:
 		err = p.release()
 	case control.OpReload:
-		err = v.s.send(v.u, v.u.config.ReloadSignal, false)
+		return p.reload(req.Force)
 	case control.OpSignal:
 		err = v.s.send(v.u, unix.Signal(req.Signal), req.All)
 	}
@@ -251,9 +250,8 @@ func (s *Host) send(u *unit, sig unix.Signal, all bool) error {
 		sent++
 	}
 	if sent == 0 && len(errs) == 0 {
-		return fmt.Errorf("%s is %v: there is nobody to signal", u.name, snap.State)
+		return noProcess(u)
 	}
-	name := cmp.Or(unix.SignalName(sig), sig.String()) // those of real time have none
-	s.note(u, control.Event{What: "signalled", PID: snap.Main, Text: fmt.Sprintf("%s to %d of %d processes", name, sent, len(snap.Procs))})
+	s.note(u, control.Event{What: "signalled", PID: snap.Main, Text: fmt.Sprintf("%s to %d of %d processes", nameOf(sig), sent, len(snap.Procs))})
 	return errors.Join(errs...)
 }

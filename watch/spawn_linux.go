@@ -115,7 +115,8 @@ func (p *Program) failure(run int, err error) service.SpawnFailed {
 	case errors.Is(err, unix.ENOENT) && gone != nil:
 		f.Status, f.Text = 127, fmt.Sprintf("%s: no such program", p.Path)
 	case errors.Is(err, unix.ENOENT):
-		f.Status, f.Text = 126, fmt.Sprintf("%s: its interpreter (the #! line, or the loader) does not exist", p.Path)
+		head, _ := readUpTo(p.Path, 256) // what can't be read has no #! line that could be told of
+		f.Status, f.Text = 126, p.Path+": "+missing(head)
 	case errors.Is(err, unix.EACCES):
 		f.Status, f.Text = 126, fmt.Sprintf("%s: not executable: permission denied", p.Path)
 	case errors.Is(err, unix.EAGAIN):

@@ -57,6 +57,7 @@ func exitCode(err error) int {
 
 // newApp is the command line. Its own options are common to all commands.
 func newApp(all []command) *cli.App {
+	cli.HelpPrinter = printHelp
 	app := &cli.App{
 		Name:                  "respawner",
 		Usage:                 "keeps a program running",
@@ -90,15 +91,11 @@ func run(app *cli.App, words []string) error {
 	return app.Run(append([]string{app.Name}, argv...))
 }
 
-func noCommand() error {
-	return usagef("no command: write respawner start PROGRAM, say; respawner --help lists all commands")
+func printVersion(options) error {
+	_, err := fmt.Println("respawner version " + version)
+	return err
 }
 
-// unknownCommand speaks when the first operand is none of the commands.
-func unknownCommand(app *cli.App, words []string) error {
-	hint := cli.SuggestCommand(app.Commands, words[0])
-	if len(words) > 1 && app.Command(words[1]) != nil {
-		hint = fmt.Sprintf("Did you mean \"%s %s\"?", words[1], words[0])
-	}
-	return usagef("unknown command %q: respawner --help lists them all. %s", words[0], hint)
+func noCommand() error {
+	return usagef("no command: write respawner start PROGRAM, say; respawner --help lists all commands")
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -19,24 +21,59 @@ func normalise(words []string, app *cli.App) ([]string, error) {
 	if i := slices.Index(words, "--"); i >= 0 {
 		words, args = words[:i], words[i:]
 	}
-	p := permuter{arities: aritiesOf(app), todo: words}
+	p := permuter{arities: aritiesOf(app), all: len(words), todo: words}
 	for len(p.todo) > 0 {
-		if err := p.step(); err != nil {
+		at := len(words) - len(p.todo)
+		err := p.step()
+		if why := p.isOfProgram(app, err); why != "" {
+			return nil, argsMeant(slices.Concat(words, args), at, p.operands[1], why)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	if len(p.operands) == 0 && args != nil {
 		return nil, noCommand() // urfave would take the first of ARGS for it
 	}
-	return p.inOrder(app, args)
+	return p.inOrder(app, slices.Concat(words, args), args)
+}
+
+// isOfProgram says why the word that was dealt with last, with an error or none, must
+// be the program's of a start: it is an option that start does not have, or one more
+// operand. It is empty where it need not be.
+func (p *permuter) isOfProgram(app *cli.App, err error) string {
+	if len(p.operands) < 2 || p.operands[0] != "start" {
+		return ""
+	}
+	var unknown unknownOptionError
+	switch {
+	case errors.As(err, &unknown) && nearest(unknown.spelling, longOptions(p.arities)) == "":
+		return fmt.Sprintf("unknown option %q", unknown.spelling)
+	case err != nil:
+		return ""
+	case len(p.operands) > 2:
+		return fmt.Sprintf("one program at a time, but got %q too", p.operands[2])
+	case len(p.options) > 0:
+		return misplaced(app, "start", p.options[len(p.options)-1].spelling)
+	}
+	return ""
+}
+
+// misplaced says of an option that a command does not take which ones do; it is empty
+// for one that the command takes.
+func misplaced(app *cli.App, command, spelling string) string {
+	if flagCalled(spelling, app.Flags) != nil || flagCalled(spelling, app.Command(command).Flags) != nil {
+		return ""
+	}
+	return fmt.Sprintf("option %s does not belong to %s, but to %s", spelling, command, takers(app, spelling))
 }
 
 // inOrder gives each option to who takes it: the app, or the command.
-func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
+func (p *permuter) inOrder(app *cli.App, words, args []string) ([]string, error) {
 	command := &cli.Command{}
 	if len(p.operands) > 0 {
 		if command = app.Command(p.operands[0]); command == nil {
-			return nil, unknownCommand(app, p.operands)
+			return nil, unknownCommand(app, words, p)
 		}
 	}
 	var common, own []string
@@ -46,7 +83,7 @@ func (p *permuter) inOrder(app *cli.App, args []string) ([]string, error) {
 		} else if f := flagCalled(o.spelling, command.Flags); f != nil {
 			own = append(own, o.word(f))
 		} else if command.Name != "" {
-			return nil, usagef("option %s does not belong to %s, but to %s", o.spelling, command.Name, takers(app, o.spelling))
+			return nil, usageError{misplaced(app, command.Name, o.spelling)}
 		}
 	}
 	if command.Name == "" {
@@ -147,9 +184,11 @@ func (o option) word(f cli.Flag) string {
 // permuter sorts the words of a command line into options and operands.
 type permuter struct {
 	arities  map[string]arity
+	all      int // the number of words
 	todo     []string
 	options  []option
 	operands []string
+	places   []int // of the operands among the words
 }
 
 // step deals with the next word, and with the one after it where that is the
@@ -164,6 +203,7 @@ func (p *permuter) step() error {
 		return p.bundle(word[1:])
 	default:
 		p.operands = append(p.operands, word)
+		p.places = append(p.places, p.all-len(p.todo)-1)
 		return nil
 	}
 }
@@ -209,7 +249,7 @@ func (p *permuter) add(spelling, value string, attached bool) error {
 	arity, ok := p.arities[spelling]
 	switch {
 	case !ok:
-		return usagef("unknown option %q: respawner --help lists them all", spelling)
+		return unknownOptionError{spelling, nearest(spelling, longOptions(p.arities))}
 	case arity == noValue && attached:
 		return usagef("option %s takes no value, but got %q", spelling, value)
 	case arity != noValue && !attached:

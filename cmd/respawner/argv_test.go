@@ -43,7 +43,10 @@ func TestNormalise(t *testing.T) {
 		{"--respawn-limit=3 start x", "start --n=3 -- x"},
 		{"--name start start x", "--name=start start -- x"},
 		{"status a b c --json", "status --json -- a b c"},
-		{"start - x", "start -- - x"},
+		{"status - x", "status -- - x"},
+		{"ls --json", "list --json --"},
+		{"ps", "list --"},
+		{"show x", "status -- x"},
 		{"-hv", "--help --version"},
 		{"", ""},
 	}

@@ -40,9 +40,24 @@ func startAsBefore(dir *control.Dir, name string) result {
 
 // reload tells services to read their configuration anew.
 func reload(o options) error {
-	return o.ask(control.Request{Op: control.OpReload}, func(s *control.Status) string {
-		return fmt.Sprintf("%s was told to reload, main pid %d", s.Name, s.MainPID)
+	return o.each(supervised, ifKnown(o.reloadOne), func(name string, out result) string {
+		return fmt.Sprintf("%s was told to reload: %s", name, out.text)
 	})
+}
+
+func (o options) reloadOne(ctx context.Context, dir *control.Dir, name string) result {
+	s, sent, presence, err := dir.Reload(ctx, name, o.Force)
+	out := result{status: s, presence: presence, err: err}
+	switch {
+	case err != nil:
+	case presence != control.Held:
+		out.err = errNotRunning
+	case sent == nil: // by an older supervisor
+		out.text = fmt.Sprintf("main pid %d", s.MainPID)
+	default:
+		out.text = sent.Text
+	}
+	return out
 }
 
 // sendSignal sends services a signal.

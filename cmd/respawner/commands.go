@@ -30,7 +30,7 @@ func commands() []command {
 		{"adopt", groupRun, "go on with services whose supervisors have died", adoptText, nil, names(), adopt},
 		{"upgrade", groupAct, "have supervisors go on as the respawner installed now", upgradeText, nil, names(), upgrade},
 		{"reopen", groupAct, "have log files opened anew, after they were moved", reopenText, askFlags(), names(), reopen},
-		{"reload", groupAct, "tell services to read their configuration anew", reloadText, askFlags(), names(), reload},
+		{"reload", groupAct, "tell services to read their configuration anew", reloadText, reloadFlags(), append(names(), (*options).readForce), reload},
 		{"signal", groupAct, "send services a signal", signalText, signalFlags(), []reader{(*options).readSignalAndNames}, sendSignal},
 		{"reset", groupAct, "forget the crashes of services", resetText, askFlags(), names(), reset},
 		{"status", groupLook, "tell how services fare", statusText, statusFlags(), []reader{(*options).readSomeNames, (*options).readPidfile}, status},
@@ -41,6 +41,7 @@ func commands() []command {
 		{"wait", groupLook, "wait until services run, or have stopped", waitText, waitFlags(), append(names(), (*options).readWait), wait},
 		{"events", groupLook, "tell what happens, event by event", eventsText, eventsFlags(), []reader{(*options).readSomeNames, (*options).readStream}, events},
 		{"history", groupLook, "tell why services went down, after the fact", historyText, historyFlags(), append(names(), (*options).readLives), history},
+		{"version", groupLook, "tell which respawner this is", versionText, nil, []reader{(*options).readNothing}, printVersion},
 	}
 }
 
@@ -57,6 +58,7 @@ func startReaders() []reader {
 func (c command) cli() *cli.Command {
 	return &cli.Command{
 		Name:               c.name,
+		Aliases:            aliases()[c.name],
 		Category:           c.group,
 		Usage:              c.usage,
 		Description:        c.text,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"os/signal"
 	"syscall"
 
 	"respawner/watch/control"
@@ -72,11 +71,6 @@ func ifKnown(do asker) asker {
 // asker does something with one service. The directory may be nil.
 type asker func(ctx context.Context, dir *control.Dir, name string) result
 
-// interruptible is a context that INT and TERM end.
-func interruptible() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-}
-
 // each does something with all services that were named, and tells of each in
 // the order of the names: what is to be said of it, or what failed.
 func (o options) each(known lister, do asker, said func(string, result) string) error {
@@ -104,7 +98,7 @@ func (o options) each(known lister, do asker, said func(string, result) string) 
 		err = printStatus(o, all)
 	}
 	if err == nil && code != 0 {
-		err = exitError{code: code}
+		err = exitError{code: interruptCode(ctx, code)}
 	}
 	return err
 }

@@ -32,13 +32,13 @@ func (o *options) readStream(c *cli.Context) error {
 
 // eventKinds are the kinds of events, as docs/PROTOCOL.md lists them.
 var eventKinds = [...]string{
-	"started", "followed", "forked", "execed", "exited", "main", "running", "crashed", "backoff", "restarting", "stopping",
+	"started", "followed", "forked", "execed", "exited", "oom-killed", "released", "main", "running", "crashed", "backoff", "restarting", "stopping",
 	"killing", "stuck", "stopped", "failed", "signalled", "reset", "adopted", "upgraded", "resynced", "tracking",
 }
 
-// named is an event, and whose it is: the object that events --json prints.
+// named is an event, and which service it is of.
 type named struct {
-	Name string `json:"name"`
+	Name string
 	control.Event
 }
 
@@ -84,7 +84,7 @@ type eventPrinter struct {
 
 func (p *eventPrinter) tell(ev named) error {
 	if p.asJSON {
-		return json.NewEncoder(p.w).Encode(ev)
+		return json.NewEncoder(p.w).Encode(answerOfEvent(ev))
 	}
 	name := printable(ev.Name)
 	p.width = max(p.width, displaywidth.String(name))

@@ -39,7 +39,10 @@ func stream(o options, tell func(named) error) error {
 	case s.err != nil:
 		return s.err
 	case interrupted:
-		return nil
+		if code := interruptCode(ctx, 0); code != 0 {
+			return exitError{code: code}
+		}
+		return nil // its reader has gone
 	}
 	return advise(err)
 }

@@ -36,13 +36,13 @@ const (
 	flagClean       = "clean"
 	flagReplace     = "replace"
 	flagSignal      = "signal"
+	flagForce       = "force"
 	flagFailed      = "failed"
 )
 
 // The functions below list the options: what they are called, whether they
-// have a value and what they mean is written here and nowhere else. The part
-// of a text that follows "\n\t" stands below the first in the help's second
-// column.
+// have a value and what they mean is written here and nowhere else. Help breaks
+// the lines anew (see helpEntry).
 
 // commonFlags are those of all commands.
 func commonFlags() []cli.Flag {
@@ -113,6 +113,10 @@ func stopFlags() []cli.Flag {
 		valueFlag("t", flagStopTimeout, "", "KILL what is left after `SEC`, this once (default: as it was started)"),
 		valueFlag("", flagSignal, "", "send `SIG` in the place of TERM, this once"),
 	}
+}
+
+func reloadFlags() []cli.Flag {
+	return append(askFlags(), switchFlag("", flagForce, "send the signal also to a process that has no handler for it"))
 }
 
 func waitFlags() []cli.Flag {

@@ -260,7 +260,13 @@ func FuzzStatus(f *testing.F) {
 			}
 		}
 		all := lives("x", events, len(status)%2 == 0)
-		if n := len(eventsOf(all)); n != len(events) {
+		n := 0
+		for _, h := range answerOfLives(all) {
+			for _, l := range h.Lives {
+				n += len(l.Events)
+			}
+		}
+		if n != len(events) {
 			t.Errorf("%d events of %d", n, len(events))
 		}
 		var out strings.Builder

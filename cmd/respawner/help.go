@@ -12,37 +12,37 @@ a crash. The program may put itself into the background; it needs no pidfile.
    respawner status lighttpd
    respawner stop lighttpd`
 
-// appHelp is urfave/cli's, with the options of start, which most people look
-// for.
+// appHelp is the help of respawner itself, with the options of start, which most people
+// look for. text, entry and option are helpFuncs.
 const appHelp = `NAME:
-   {{.Name}} - {{.Usage}}
+{{text (printf "%s - %s" .Name .Usage)}}
 
 USAGE:
-   {{wrap .UsageText 3}}
+{{text .UsageText}}
 
 DESCRIPTION:
-   {{wrap .Description 3}}
+{{text .Description}}
 
 COMMANDS (respawner COMMAND --help says more):{{range .VisibleCategories}}{{if .Name}}
    {{.Name}}:{{range .VisibleCommands}}
-     {{.Name}}{{"\t"}}{{.Usage}}{{end}}{{end}}{{end}}
+{{entry 15 (printf "  %s" .Name) .Usage}}{{end}}{{end}}{{end}}
 
 OPTIONS:{{range .VisibleFlags}}
-   {{.}}{{end}}
+{{option .}}{{end}}
 
 OPTIONS OF start:{{range .Commands}}{{if eq .Name "start"}}{{range .VisibleFlags}}
-   {{.}}{{end}}{{end}}{{end}}
+{{option .}}{{end}}{{end}}{{end}}
 `
 
 // commandHelp is for the commands' own help.
 const commandHelp = `NAME:
-   {{.HelpName}} - {{.Usage}}
+{{text (printf "%s - %s" .HelpName .Usage)}}
 
 DESCRIPTION:
-   {{wrap .Description 3}}
+{{text .Description}}
 {{if .VisibleFlags}}
 OPTIONS:{{range .VisibleFlags}}
-   {{.}}{{end}}
+{{option .}}{{end}}
 {{end}}
 COMMON OPTIONS:
    respawner --help lists them
@@ -92,12 +92,16 @@ again, or why it is not.
 Exit code: 0 all are up again; 1 one is not, or was never started here;
 2 wrong usage.`
 
-const reloadText = `respawner [options] reload [--json] NAME...
+const reloadText = `respawner [options] reload [--force] [--json] NAME...
 
 Sends the main process the signal that start --reload-signal has named (HUP if
-it has named none).
+it has named none), and shows which process that is. Most programs without a
+handler for the signal would be ended by it, so it is not sent to them:
+--force sends it all the same. A process that blocks the signal may never take
+it, as su and runuser do; signal --all reaches what they have started.
 
-Exit code: 0 it was sent; 1 nobody is there to get it; 2 wrong usage.`
+Exit code: 0 it was sent; 1 there is no process, or it has no handler; 2 wrong
+usage.`
 
 const signalText = `respawner [options] signal SIG [--all] [--json] NAME...
 
@@ -207,11 +211,20 @@ age, processor time, resident memory and command line.
 
 Exit code: 0, whatever runs or not; 2 wrong usage, 1 one could not be asked.`
 
+const versionText = `respawner version
+
+Prints which respawner this is, as --version does. status --json tells which one
+supervises a service.
+
+Exit code: 0; 2 wrong usage.`
+
 const topText = `respawner [options] top
 
 Shows all services of the runtime directory and what they use, until q is
 pressed, problems first. Arrows or j and k select one; enter or t shows its processes, l the
-end of its log, r restarts it, s stops it.
+end of its log, r restarts it, s stops it, S starts it again, a adopts it. / and
+a text shows those that have it in their names; N, P, M, R and T sort by name,
+CPU%, MEM, RESTARTS and UPTIME. ? shows all keys.
 
 CPU% is of one processor. MEM is the proportional set size of all processes,
 in which shared memory counts once; where the kernel tells only the resident

@@ -43,7 +43,7 @@ func history(o options) error {
 	}
 	out := bufio.NewWriter(os.Stdout)
 	if o.JSON {
-		err = json.NewEncoder(out).Encode(eventsOf(all))
+		err = json.NewEncoder(out).Encode(answerOfLives(all))
 	} else {
 		tellAll(out, all)
 	}
@@ -51,16 +51,6 @@ func history(o options) error {
 		return fmt.Errorf("print the history: %w", err)
 	}
 	return failedIf(failed)
-}
-
-func eventsOf(all []life) []named {
-	out := []named{}
-	for _, l := range all {
-		for _, ev := range l.events {
-			out = append(out, named{l.name, ev})
-		}
-	}
-	return out
 }
 
 // tellAll writes each life as a block: what it came to, and all that is known.

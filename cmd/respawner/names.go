@@ -66,6 +66,14 @@ func (o *options) readNoNames(c *cli.Context) error {
 	return usagef("%s takes no name: it tells of all services; status or tree NAME shows one", c.Command.Name)
 }
 
+// readNothing is for commands that take no words.
+func (o *options) readNothing(c *cli.Context) error {
+	if words := o.operands(c); len(words) > 0 {
+		return usagef("%s takes no name, but got %q", c.Command.Name, words[0])
+	}
+	return nil
+}
+
 // readSignalAndNames takes a signal, and who is to have it.
 func (o *options) readSignalAndNames(c *cli.Context) (err error) {
 	words := o.operands(c)

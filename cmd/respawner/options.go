@@ -84,6 +84,7 @@ type options struct {
 
 	Signal  syscall.Signal // to be sent, to All or to the main process
 	All     bool
+	Force   bool          // though the process has no handler
 	For     string        // the state to wait for
 	Timeout time.Duration // how long; 0: for ever
 	Stream  bool          // what happens from now on
@@ -137,6 +138,9 @@ func parseStatuses(list string) ([]int, error) {
 	var statuses []int
 	for word := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(word))
+		if isAssignment(word) {
+			return nil, usagef("bad --success-exit-status %q: it is a list of exit statuses; env %s respawner … sets a variable", list, shellWords([]string{word}))
+		}
 		if err != nil || n < 0 || n > maxStatus {
 			return nil, usagef("bad --success-exit-status %q: it must be a list of numbers from 0 to %d, such as 0,1", list, maxStatus)
 		}
@@ -202,6 +206,11 @@ func (o *options) readFailed(c *cli.Context) error {
 
 func (o *options) readForeground(c *cli.Context) error {
 	o.Foreground = c.Bool(flagForeground)
+	return nil
+}
+
+func (o *options) readForce(c *cli.Context) error {
+	o.Force = c.Bool(flagForce)
 	return nil
 }
 

@@ -28,6 +28,9 @@ func orphaned(dir *control.Dir, name string) *control.Status {
 		left, err = watch.Left(state)
 		describeLeft(s, left)
 	}
+	if def, err := dir.Definition(name); err == nil { // its owner and root can read it
+		s.Command, s.Folder = append([]string{def.Program}, def.Args...), def.Dir
+	}
 	switch {
 	case err != nil:
 		s.State = stateUnknown

@@ -83,10 +83,14 @@ func (s *screen) tellSizes(tell func(msg any)) {
 func (s *screen) show(lines []line, width int) error {
 	d := display{width: width, colour: s.colour}
 	var drawn []string
-	for _, l := range lines {
-		drawn = append(drawn, clearRight+d.draw(l))
+	for i, l := range lines {
+		erase := clearRight
+		if i == len(lines)-1 { // after it the cursor stands on what it may have in the last column
+			erase = clearBelow
+		}
+		drawn = append(drawn, erase+d.draw(l))
 	}
-	_, err := s.out.WriteString(screenHome + strings.Join(drawn, "\r\n") + clearBelow)
+	_, err := s.out.WriteString(screenHome + strings.Join(drawn, "\r\n"))
 	if err != nil {
 		return fmt.Errorf("draw on the terminal: %w", err)
 	}

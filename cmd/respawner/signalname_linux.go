@@ -30,8 +30,11 @@ func signalName(signal int) string { return service.SignalName(signal) }
 
 // signalWord returns a signal as the command line has it: HUP, or the number of one without a name.
 func signalWord(sig syscall.Signal) string {
-	if name := unix.SignalName(unix.Signal(sig)); name != "" {
+	if name := wordOf(int(sig)); name != "" {
 		return strings.TrimPrefix(name, "SIG")
 	}
 	return strconv.Itoa(int(sig))
 }
+
+// wordOf is "SIGKILL"; empty for a real-time signal.
+func wordOf(signal int) string { return unix.SignalName(unix.Signal(signal)) }

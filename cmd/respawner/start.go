@@ -40,7 +40,7 @@ func start(o options) error {
 	if err := o.findFolder(); err != nil && before == nil && pipe == nil {
 		return err
 	}
-	path, err := lookUp(o.Program)
+	path, err := lookUpMeant(o.Program)
 	if err != nil && before == nil && o.Then != watch.ThenStop { // for those it need not be there
 		return o.hint(err)
 	}
@@ -141,6 +141,9 @@ func (o options) makeWay() error {
 	defer cancel()
 	defer (&progress{}).watch(ctx, dir, o.Name)()
 	out := o.stopOne(ctx, dir, o.Name)
+	if code := interruptCode(ctx, 0); out.err != nil && code != 0 {
+		return exitError{code: code, msg: out.err.Error()}
+	}
 	return out.err
 }
 
@@ -287,13 +290,19 @@ func startBackground(again invocation, then watch.Then) (rep report, err error) 
 	if err != nil {
 		return rep, fmt.Errorf("go to the background: %w", err)
 	}
-	go passOn(signals, cmd.Process)
-	return outcome(r, cmd.Wait)
+	broken := make(chan interrupt, 1)
+	go passOn(signals, cmd.Process, broken)
+	rep, err = outcome(r, cmd.Wait)
+	return rep, brokenOff(broken, err)
 }
 
 // passOn has a start that is broken off end what it began.
-func passOn(signals <-chan os.Signal, supervisor *os.Process) {
-	for range signals {
+func passOn(signals <-chan os.Signal, supervisor *os.Process, broken chan<- interrupt) {
+	for sig := range signals {
+		select {
+		case broken <- interrupt{sig}:
+		default: // it was before
+		}
 		_ = supervisor.Signal(syscall.SIGTERM) // if it is gone, that is what was wanted
 	}
 }

@@ -69,11 +69,11 @@ func isOurs(path string) bool {
 // printStatus prints what was found, whole or not at all.
 func printStatus(o options, all []*control.Status) error {
 	show := printText
-	if o.JSON {
-		show = printJSON
-	}
-	if o.JSON && len(o.Names) == 0 {
-		show = printJSONArray
+	switch {
+	case o.JSON && len(o.Names) == 1 && !isPattern(o.Names[0]):
+		show = printService
+	case o.JSON:
+		show = printServices
 	}
 	var out bytes.Buffer
 	if err := show(&out, all); err != nil {
@@ -83,15 +83,10 @@ func printStatus(o options, all []*control.Status) error {
 	return err
 }
 
-// printJSON prints one object, or an array where several names were given.
-func printJSON(w io.Writer, all []*control.Status) error {
-	if len(all) == 1 {
-		return json.NewEncoder(w).Encode(all[0])
-	}
-	return printJSONArray(w, all)
+// printService prints the only service that was named as an object.
+func printService(w io.Writer, all []*control.Status) error {
+	return json.NewEncoder(w).Encode(answerOf(all[0]))
 }
-
-func printJSONArray(w io.Writer, all []*control.Status) error { return json.NewEncoder(w).Encode(all) }
 
 func printText(w io.Writer, all []*control.Status) error {
 	for i, s := range all {

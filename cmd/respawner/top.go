@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os/signal"
 	"syscall"
 )
 
@@ -18,7 +17,7 @@ func top(o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, cancel := interruptible(syscall.SIGHUP)
 	defer cancel()
 	msgs := make(chan any)
 	tell := func(msg any) {
@@ -42,11 +41,14 @@ func topLoop(ctx context.Context, s *screen, msgs <-chan any, m topModel, do fun
 		case msg := <-msgs:
 			m, todo = m.update(msg)
 		case <-ctx.Done():
-			return nil
+			return exitError{code: interruptCode(ctx, exitFailure)}
 		}
 		for _, d := range todo {
-			if d.what == doQuit {
+			switch d.what {
+			case doQuit:
 				return nil
+			case doInterrupt:
+				return exitError{code: interrupt{syscall.SIGINT}.code()}
 			}
 			do(d)
 		}

@@ -3,7 +3,7 @@ package main
 // detail is what top shows of one service instead of all of them: lines to
 // scroll through.
 type detail struct {
-	source  topDo // what brings it: doTree or doLog; none when it is closed
+	source  topDo // what brings it: doTree, doLog or doHelp; none when it is closed
 	awaited bool  // that is under way
 	titles  line
 	lines   []line
@@ -23,7 +23,7 @@ func (m topModel) open(what string) (topModel, []topDo) {
 // renewed has a detail brought anew, unless that is under way. A log in which
 // the user has gone back stands still: its lines would run away from under their reader.
 func (m topModel) renewed() (topModel, []topDo) {
-	if d := m.detail; !d.isOpen() || d.awaited || d.source.what == doLog && !d.tail {
+	if d := m.detail; !d.isOpen() || d.source.what == doHelp || d.awaited || d.source.what == doLog && !d.tail {
 		return m, nil
 	}
 	m.detail.awaited = true
@@ -51,7 +51,7 @@ func (m topModel) detailKey(key string) topModel {
 		return m
 	}
 	switch key {
-	case "q", "t", "l", "enter", "esc":
+	case "q", "t", "l", "enter", "esc", "?":
 		m.detail = detail{}
 	}
 	return m
@@ -74,6 +74,8 @@ func (m topModel) detailView() (head, body []line) {
 	title := line{{printable(name), bold}, {"  is gone", dim}}
 	if i := m.find(name); i >= 0 {
 		title = treeTitle(m.services[i].status, m.now)
+	} else if m.detail.source.what == doHelp {
+		title = line{{"respawner top", bold}}
 	}
 	return []line{title, m.detail.titles}, m.detail.lines[m.scrolled():]
 }

@@ -11,6 +11,7 @@ func sequences() map[string]string {
 		"\x1b[H": "home", "\x1bOH": "home", "\x1b[1~": "home",
 		"\x1b[F": "end", "\x1bOF": "end", "\x1b[4~": "end",
 		"\x1b": "esc", "\r": "enter", "\n": "enter", "\x03": "ctrl-c",
+		"\x7f": "backspace", "\b": "backspace",
 	}
 }
 

@@ -15,10 +15,15 @@ type topModel struct {
 	width, height int
 
 	services []topService // in the order of topOrder
-	selected string       // the name of one
-	ending   string       // the service whose end awaits a y
-	said     string       // what came of the last command
-	wrong    bool         // it failed
+	selected string       // the name of one that is shown
+	order    string       // the key of sortKeys by which they are sorted; empty: as they are
+
+	search    string // what the names of those that are shown have in them
+	searching bool   // that is being typed
+
+	ending string // the service whose end awaits a y
+	said   string // what came of the last command
+	wrong  bool   // it failed
 
 	detail detail // of one service; closed, all services are shown
 }
@@ -82,16 +87,21 @@ type (
 
 // topDo is something that update wants done.
 type topDo struct {
-	what string // doRestart, doStop, doTree, doLog, doQuit
+	what string // doRestart, doStop, …
 	name string
 }
 
 const (
 	doRestart = "restart"
 	doStop    = "stop"
+	doStart   = "start"
+	doAdopt   = "adopt"
 	doTree    = "tree"
 	doLog     = "log"
+	doHelp    = "help"
 	doQuit    = "quit"
+
+	doInterrupt = "interrupt" // ^C
 )
 
 // update takes in what has happened.
@@ -143,9 +153,9 @@ func (m topModel) sampled(msg sampleMsg) topModel {
 		services = append(services, t)
 	}
 	slices.SortFunc(services, topOrder)
-	at := max(m.find(m.selected), 0) // whoever takes the place of one that is gone
+	at := m.place() // another one takes the place of one that is gone
 	m.services, m.now = services, latest(m.now, msg.asked)
-	if m.find(m.selected) < 0 {
+	if m.place() < 0 {
 		m = m.selectAt(at)
 	}
 	return m
@@ -173,22 +183,15 @@ func (m topModel) find(name string) int {
 	return slices.IndexFunc(m.services, func(s topService) bool { return s.status.Name == name })
 }
 
-// selectAt selects the service at i, or the one that is nearest.
-func (m topModel) selectAt(i int) topModel {
-	m.selected = ""
-	if len(m.services) > 0 {
-		m.selected = m.services[min(max(i, 0), len(m.services)-1)].status.Name
-	}
-	return m
-}
-
 // key takes in a key.
 func (m topModel) key(key string) (topModel, []topDo) {
 	switch {
 	case key == "ctrl-c":
-		return m, []topDo{{doQuit, ""}}
+		return m, []topDo{{doInterrupt, ""}}
 	case m.ending != "":
 		return m.confirm(key)
+	case m.searching:
+		return m.searchKey(key), nil
 	case m.detail.isOpen():
 		return m.detailKey(key), nil
 	case key == "q":
@@ -212,15 +215,39 @@ func (m topModel) confirm(key string) (topModel, []topDo) {
 
 func (m topModel) listKey(key string) (topModel, []topDo) {
 	if step, moves := moves(key, m.rows()); moves {
-		return m.selectAt(m.find(m.selected) + step), nil
+		return m.selectAt(m.place() + step), nil
+	}
+	if _, sorts := sortKeys()[key]; sorts {
+		return m.sortBy(key), nil
+	}
+	switch key {
+	case "?":
+		return m.openHelp(), nil
+	case "/":
+		m.searching = true
+		return m, nil
+	case "esc":
+		m.search = ""
+		return m.selectShown(), nil
 	}
 	if m.selected == "" {
 		return m, nil
 	}
+	return m.serviceKey(key)
+}
+
+// serviceKey takes in a key for the service that is selected.
+func (m topModel) serviceKey(key string) (topModel, []topDo) {
 	switch key {
 	case "r":
 		m.said = "restarting " + m.selected
 		return m, []topDo{{doRestart, m.selected}}
+	case "S":
+		m.said = "starting " + m.selected
+		return m, []topDo{{doStart, m.selected}}
+	case "a":
+		m.said = "adopting " + m.selected
+		return m, []topDo{{doAdopt, m.selected}}
 	case "s":
 		m.ending = m.selected
 	case "t", "enter":

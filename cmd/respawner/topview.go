@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/clipperhouse/displaywidth"
+)
 
 // view is the screen: as many lines as it has, or less. On a small one the
 // services matter more than what is around them.
@@ -22,7 +26,8 @@ func (m topModel) view() []line {
 		screen = append(screen, m.statusLine())
 	}
 	if m.height >= 6 {
-		screen = append(screen, line{{pad(m.keys(), m.width, false), inverse}})
+		at := cut(" "+m.position(), m.width)
+		screen = append(screen, line{{pad(m.keys(), m.width-displaywidth.String(at), false) + at, inverse}})
 	}
 	return screen
 }
@@ -55,13 +60,15 @@ func (m topModel) keys() string {
 	if m.detail.isOpen() {
 		return "↑↓ scroll  q back"
 	}
-	return "↑↓ select  r restart  s stop  t tree  l log  q quit"
+	return "↑↓ select  r restart  s stop  t tree  l log  / search  ? help  q quit"
 }
 
 // statusLine asks, says what came of the last command, or else tells in full
 // what last happened to the service that is selected.
 func (m topModel) statusLine() line {
 	switch {
+	case m.searching:
+		return line{{"/" + m.search, yellow}, {"  enter keeps it, esc shows all again", dim}}
 	case m.ending != "":
 		return line{{"end " + printable(m.ending) + " and all its processes? y/n", yellow}}
 	case m.wrong:
@@ -77,13 +84,16 @@ func (m topModel) statusLine() line {
 func (m topModel) overview() (head, body []line) {
 	columns := m.columns()
 	head = []line{m.summary(), titles(columns)}
-	at := m.find(m.selected)
-	first := min(max(at-m.rows()+1, 0), max(len(m.services)-m.rows(), 0))
-	for i := first; i < len(m.services) && i < first+m.rows(); i++ {
-		body = append(body, m.row(columns, m.services[i], i == at))
+	at, shown := m.place(), m.shown()
+	first := min(max(at-m.rows()+1, 0), max(len(shown)-m.rows(), 0))
+	for i := first; i < len(shown) && i < first+m.rows(); i++ {
+		body = append(body, m.row(columns, shown[i], i == at))
 	}
-	if len(m.services) == 0 {
+	switch {
+	case len(m.services) == 0:
 		body = []line{{{"  no services yet", dim}}}
+	case len(shown) == 0:
+		body = []line{{{"  no service has " + m.search + " in its name", dim}}}
 	}
 	return head, body
 }

@@ -164,11 +164,12 @@ func (w *topWatch) do(ctx context.Context, d topDo) {
 		w.tell(w.restart(ctx, d.name))
 	case doStop:
 		out := w.o.stopOne(ctx, w.dir, d.name)
-		if out.err != nil {
-			w.tell(outcomeMsg{err: explain(d.name, out)})
-			return
-		}
-		w.tell(outcomeMsg{text: stopped(d.name, out)})
+		out.text = stopped(d.name, out)
+		w.tell(outcomeOf(d.name, out))
+	case doStart:
+		w.tell(outcomeOf(d.name, startAsBefore(w.dir, d.name)))
+	case doAdopt:
+		w.tell(outcomeOf(d.name, adoptOne(ctx, w.dir, d.name)))
 	case doTree:
 		w.tell(w.tree(d))
 	case doLog:
@@ -192,6 +193,14 @@ func (w *topWatch) restart(ctx context.Context, name string) outcomeMsg {
 	}
 	if out.presence == control.Held {
 		out.text = fmt.Sprintf("%s was restarted, main pid %d", name, out.status.MainPID)
+	}
+	return outcomeMsg{text: out.text}
+}
+
+// outcomeOf is what came of something that a key has done with a service.
+func outcomeOf(name string, out result) outcomeMsg {
+	if out.err != nil {
+		return outcomeMsg{err: explain(name, out)}
 	}
 	return outcomeMsg{text: out.text}
 }

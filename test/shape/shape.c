@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -360,6 +362,57 @@ static void slow(void)
 	stand("main");
 }
 
+/* block_hup blocks HUP, which is waited for by one of those below. */
+static sigset_t block_hup(void)
+{
+	sigset_t hup;
+
+	signal(SIGTERM, on_term);
+	alarm(300);
+	sigemptyset(&hup);
+	sigaddset(&hup, SIGHUP);
+	sigprocmask(SIG_BLOCK, &hup, NULL);
+	return hup;
+}
+
+static void sigwait_hup(void)
+{
+	sigset_t hup = block_hup();
+
+	for (note("main"); sigwaitinfo(&hup, NULL) > 0;)
+		note("hup");
+	die("sigwaitinfo");
+}
+
+static void signalfd_hup(void)
+{
+	sigset_t hup = block_hup();
+	struct signalfd_siginfo info;
+	int fd = signalfd(-1, &hup, SFD_CLOEXEC);
+
+	for (note("main"); read(fd, &info, sizeof info) == sizeof info;)
+		note("hup");
+	die("signalfd");
+}
+
+static void *wait_hup(void *hup)
+{
+	for (note("main"); sigwaitinfo(hup, NULL) > 0;)
+		note("hup");
+	die("sigwaitinfo");
+}
+
+static void thread_hup(void)
+{
+	sigset_t hup = block_hup();
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, wait_hup, &hup))
+		die("pthread_create");
+	for (;;)
+		pause();
+}
+
 static void hog(void)
 {
 	signal(SIGUSR1, eat);
@@ -644,6 +697,9 @@ static const struct {
 } shapes[] = {
 	{"foreground", foreground},
 	{"stubborn", stubborn},
+	{"sigwait-hup", sigwait_hup},
+	{"signalfd-hup", signalfd_hup},
+	{"thread-hup", thread_hup},
 	{"single-fork", single_fork},
 	{"double-fork", double_fork},
 	{"late-starter", late_starter},

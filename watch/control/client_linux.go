@@ -116,6 +116,21 @@ func (r Request) takesTime() bool {
 	return r.Op == OpStop || r.Op == OpRestart || r.Op == OpWait || r.Op == OpUpgrade
 }
 
+// Reload has the main process of a service told to reload, with force also one that has
+// no handler for the signal. It returns how the service is, and what was sent to which
+// process: nil by a supervisor that does not tell.
+func (d *Dir) Reload(ctx context.Context, name string, force bool) (*Status, *Event, Presence, error) {
+	var reply Reply
+	presence, err := d.talk(ctx, name, func(c *conversation, _ int) error {
+		err := c.ask(Request{Op: OpReload, Force: force})
+		if err == nil {
+			reply, err = c.hear()
+		}
+		return err
+	})
+	return reply.Status, reply.Event, presence, err
+}
+
 // Upgrade asks which binary an upgrade in place would exec; Ask with Checked
 // has it come about.
 func (d *Dir) Upgrade(ctx context.Context, name string) (*Upgrade, Presence, error) {

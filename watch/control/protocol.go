@@ -24,7 +24,7 @@ const (
 	OpStatus  = "status"
 	OpStop    = "stop"    // a second reply when nobody is left
 	OpRestart = "restart" // a second reply when it is up again
-	OpReload  = "reload"  // the reload signal, to the main process
+	OpReload  = "reload"  // the reload signal, to the main process; the reply has an Event too
 	OpSignal  = "signal"  // Signal to the main process, or to All
 	OpReset   = "reset"   // forget crashes; restart now if that is due later
 	OpWait    = "wait"    // a second reply when the service is in the state For
@@ -55,6 +55,9 @@ type Request struct {
 	// this once, of OpStop; nil is what the service was started with.
 	Timeout *float64 `json:"timeout,omitempty"`
 
+	// Force has OpReload send the signal to a process without a handler, too.
+	Force bool `json:"force,omitempty"`
+
 	// For is the state that OpWait waits for.
 	For string `json:"for,omitempty"`
 
@@ -62,8 +65,8 @@ type Request struct {
 	Checked bool `json:"checked,omitempty"`
 }
 
-// Reply answers a Request: with a Status, with an Event, or with an Error,
-// after which nothing more comes.
+// Reply answers a Request: with a Status, with an Event, with both, or with an
+// Error, after which nothing more comes.
 type Reply struct {
 	V      int     `json:"v"`
 	Error  string  `json:"error,omitempty"`

@@ -197,6 +197,7 @@ func full() *Status {
 	return &Status{
 		Name: "x\n\"y\" <&>\u2028", State: "backoff", Version: "1.2", Since: at, MainPID: 7, SupervisorPID: 6, Restarts: 2,
 		RespawnLimit: 3, NextStart: &at, KillAt: &at, PIDs: []int{7, 9}, Processes: []Process{{7, 6, "main"}, {9, 7, ""}},
+		Command: []string{"/bin/x", "a b"}, Folder: "/srv",
 		Follow: "on", Followed: true, Tracking: "scan", TrackingReason: "no connector", LostEvents: 7, Resyncs: 4,
 		LastExit: &Exit{PID: 5, Code: 1, Signal: 9, At: at}, Message: "it crashed\nbadly", Stuck: "pid 7: frozen", Said: []string{"a", "b"}, Output: "/var/log/x",
 	}

@@ -2,9 +2,9 @@ package control
 
 import "time"
 
-// Status is what a supervisor tells of one service: the object that
-// `respawner status --json` prints, and the last words a supervisor leaves in
-// its state file. Fields are only ever added.
+// Status is what a supervisor tells of one service, and the last words a supervisor
+// leaves in its state file. `respawner status --json` prints the same and more. Fields
+// are only ever added.
 type Status struct {
 	Name  string `json:"name"`
 	State string `json:"state"` // starting, running, stopping, backoff, failed, stopped
@@ -20,6 +20,10 @@ type Status struct {
 
 	// Version is what the supervisor's binary calls itself.
 	Version string `json:"version,omitempty"`
+
+	// Command is the program by its path, and its arguments; Folder is where it runs.
+	Command []string `json:"command,omitempty"`
+	Folder  string   `json:"folder,omitempty"`
 
 	// Restarts counts the starts after the first; RespawnLimit is how many
 	// are allowed, 0 for any number.
@@ -101,7 +105,7 @@ type Exit struct {
 	Code   int       `json:"code"`
 	Signal int       `json:"signal"`
 	Core   bool      `json:"core,omitempty"` // it dumped core
-	At     time.Time `json:"at"`
+	At     time.Time `json:"time"`
 
 	// By is which side sent the signal: respawner, when the process had not ended After
 	// seconds after it was asked to, or oom-killer, the kernel's; empty for any other one.
