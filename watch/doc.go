@@ -51,7 +51,6 @@
 //	subreaper_linux.go     PR_SET_CHILD_SUBREAPER
 //	pidfile_linux.go       the daemon's pidfile, by inotify; pidfile.go reads it
 //	named_linux.go         what it names, and whether that may be believed
-//	trust_linux.go         which users can have written a file
 //	output_linux.go        what the programs write: a FIFO; output.go cuts it into lines
 //	report_linux.go        how a start came out, with the program's last lines
 //	control_linux.go       the control socket and its clients

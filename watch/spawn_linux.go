@@ -65,7 +65,7 @@ func (s *spawner) start(u *unit, run int) {
 	}
 	if was := u.claimed; len(u.program.Clean) > 0 || u.pidfile != nil {
 		r.Prepare = func(out *spawned) { // on another thread, since a file system may be slow
-			out.removed, out.unclean = spawn.Clean(u.program.Clean)
+			out.removed, out.unclean = clean(u.program.Clean)
 			out.unnamed, out.named = u.pidfile.removeStale(was)
 		}
 	}

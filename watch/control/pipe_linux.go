@@ -36,10 +36,10 @@ func (c *Claim) OpenPipe() (*Pipe, error) {
 	p := &Pipe{}
 	err := c.makePipe()
 	if err == nil {
-		p.keeper, err = c.dir.open(c.pipe(), unix.O_RDWR)
+		p.keeper, err = c.openPipe(unix.O_RDWR)
 	}
 	if err == nil {
-		p.reader, err = c.dir.open(c.pipe(), unix.O_RDONLY)
+		p.reader, err = c.openPipe(unix.O_RDONLY)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the pipe for the output of %s: %w", c.name, errors.Join(err, p.Close()))
@@ -50,6 +50,14 @@ func (c *Claim) OpenPipe() (*Pipe, error) {
 }
 
 func (c *Claim) pipe() string { return pipes + "/" + c.name + ".out" }
+
+func (c *Claim) openPipe(flags int) (*os.File, error) {
+	fd, err := unix.Openat(int(c.dir.file.Fd()), c.pipe(), flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("open", err)
+	}
+	return os.NewFile(uintptr(fd), c.pipe()), nil
+}
 
 func (c *Claim) makePipe() error {
 	dir := int(c.dir.file.Fd())
