@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,8 +53,7 @@ func events(o options) error {
 // teller returns what writes one event as a line.
 func teller(w io.Writer, asJSON bool, width int) func(named) error {
 	if asJSON {
-		out := json.NewEncoder(w)
-		return func(ev named) error { return out.Encode(ev) }
+		return func(ev named) error { return writeJSON(w, ev) }
 	}
 	return func(ev named) error {
 		_, err := fmt.Fprintf(w, "%s  %-*s  %s\n", moment(ev.Time), width, printable(ev.Name), eventLine(ev.Event))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ func history(o options) error {
 	}
 	out := bufio.NewWriter(os.Stdout)
 	if o.JSON {
-		err = json.NewEncoder(out).Encode(eventsOf(all))
+		err = writeJSON(out, eventsOf(all))
 	} else {
 		tellAll(out, all)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -27,7 +26,7 @@ func list(o options) error {
 	}
 	slices.SortFunc(all, byUrgency)
 	if o.JSON {
-		return json.NewEncoder(os.Stdout).Encode(all)
+		return writeJSON(os.Stdout, all)
 	}
 	lines := titled(listColumns(), listRows(all, time.Now()))
 	_, err = fmt.Print(displayOf(os.Stdout).drawAll(lines))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"respawner/watch/safepath"
@@ -180,6 +181,9 @@ func (p *packing) write(from, to string) error {
 	info, err := in.Stat()
 	if err != nil {
 		return err
+	}
+	if info.Sys().(*syscall.Stat_t).Nlink > 1 { // whose mode and group may be meant for another folder
+		return errors.New("it has a second name (a hard link)")
 	}
 	out, err := safepath.Create(to, info.Mode())
 	if err != nil {

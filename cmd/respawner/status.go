@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -86,12 +85,12 @@ func printStatus(o options, all []*control.Status) error {
 // printJSON prints one object, or an array where several names were given.
 func printJSON(w io.Writer, all []*control.Status) error {
 	if len(all) == 1 {
-		return json.NewEncoder(w).Encode(all[0])
+		return writeJSON(w, all[0])
 	}
 	return printJSONArray(w, all)
 }
 
-func printJSONArray(w io.Writer, all []*control.Status) error { return json.NewEncoder(w).Encode(all) }
+func printJSONArray(w io.Writer, all []*control.Status) error { return writeJSON(w, all) }
 
 func printText(w io.Writer, all []*control.Status) error {
 	for i, s := range all {
