@@ -173,6 +173,29 @@ func TestPlantedRotatedFile(t *testing.T) {
 	})
 }
 
+// Nor is a second name of another file, since its mode was meant for the group of
+// another folder: what is made in one with the setgid bit has that one's.
+func TestPlantedRotatedHardLink(t *testing.T) {
+	t.Parallel()
+	eachVictim(t, func(a *attack) {
+		out := textFile{a.t, a.folder + "/x.log"}
+		second := out.path + ".20210101T000000.000Z"
+		err := errors.Join(os.Chmod(a.folder, 0o777|os.ModeSetgid), os.Chmod(a.precious, 0o640), os.Link(a.precious, second))
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		st := a.start("--output", out.path, "--output-size", "4K")
+		kill(a.t, st.MainPID, unix.SIGUSR2)
+		out.waitFor(`more of it$`, 1)
+		kill(a.t, st.MainPID, unix.SIGUSR2)
+		eventually(a.t, "what was rotated is compressed", func() bool { return len(glob(a.t, out.path+".202[2-9]*.gz")) == 1 })
+		if info, err := os.Stat(second + ".gz"); err == nil {
+			a.t.Errorf("it was compressed: %+v", info.Sys())
+		}
+		a.quietStop()
+	})
+}
+
 // A pidfile that is a link of another user's is not opened, whatever it leads to,
 // and the service runs without it.
 func TestPlantedPidfile(t *testing.T) {

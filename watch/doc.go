@@ -43,6 +43,7 @@
 //	errands_linux.go       what may block: on other threads, with a patience
 //	threads_linux.go       the threads that Go's runtime will need
 //	spawn_linux.go         starting programs, by package spawn
+//	clean_linux.go         what is removed before a start
 //	wake_linux.go          eventfd
 //	signals_linux.go       signalfd
 //	sigchld_linux.go       how CHLD gets there without Go's runtime, with

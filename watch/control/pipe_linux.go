@@ -90,7 +90,7 @@ func (p *Pipe) Link() string {
 
 // Writer opens a program's end. It is open for reading too, so that whoever
 // writes has a reader, without us as well: no SIGPIPE, only a wait when the pipe
-// is full. Each program has an open file description of its own, since one may
+// is full. docs/SECURITY.md says why nothing else can keep a reader. Each program has an open file description of its own, since one may
 // make its own non-blocking.
 func (p *Pipe) Writer() (*os.File, error) {
 	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", p.keeper.Fd()), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)

@@ -155,7 +155,7 @@ func OpenAt(dir int, name string, flags int, mode os.FileMode) (fd int, err erro
 		return makeAt(dir, name, flags, mode)
 	}
 	err = unix.EEXIST
-	for try := 0; try < maxTries && err == unix.EEXIST; try++ {
+	for try := 0; try < maxTries && errors.Is(err, unix.EEXIST); try++ {
 		fd, err = openAtOnce(dir, name, flags, mode)
 	}
 	return fd, err
@@ -163,7 +163,7 @@ func OpenAt(dir int, name string, flags int, mode os.FileMode) (fd int, err erro
 
 func openAtOnce(dir int, name string, flags int, mode os.FileMode) (int, error) {
 	e, err := openPath(dir, name, unix.O_NOFOLLOW)
-	if err == unix.ENOENT && flags&unix.O_CREAT != 0 {
+	if errors.Is(err, unix.ENOENT) && flags&unix.O_CREAT != 0 {
 		return makeAt(dir, name, flags, mode)
 	}
 	if err != nil {

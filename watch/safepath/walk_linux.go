@@ -1,6 +1,7 @@
 package safepath
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,7 +47,7 @@ func (e entry) close() {
 func openPath(dir int, name string, flags int) (entry, error) {
 	for {
 		fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_CLOEXEC|flags, 0)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
@@ -66,7 +67,7 @@ func openPath(dir int, name string, flags int) (entry, error) {
 func look(dir int, name string, onTheWay bool) (entry, error) {
 	if onTheWay {
 		e, err := openPath(dir, name, unix.O_NOFOLLOW|unix.O_DIRECTORY)
-		if err != unix.ENOTDIR {
+		if !errors.Is(err, unix.ENOTDIR) {
 			return e, err
 		}
 	}
@@ -155,7 +156,7 @@ func (w *walk) step(follow bool) (arrived bool, err error) {
 	w.todo = w.todo[1:]
 	last := len(w.todo) == 0
 	e, err := look(w.dir.fd, w.name, !last)
-	if err == unix.ENOENT && last {
+	if errors.Is(err, unix.ENOENT) && last {
 		return true, nil
 	}
 	if err != nil {

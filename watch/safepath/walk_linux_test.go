@@ -1,6 +1,7 @@
 package safepath
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -270,4 +271,27 @@ func leavesBase(t *testing.T, base string) bool {
 		check(t, err)
 		return strings.Contains(target, "..")
 	})
+}
+
+// An ACL shows in the mode as the group's right: a link of its user is planted, be
+// the group our own.
+func TestLinkByACL(t *testing.T) {
+	dir := mkdir(t, safeDir(t)+"/dir", 0o755)
+	const version, user, userObj, groupObj, mask, other, none = 2, 0x02, 0x01, 0x04, 0x10, 0x20, 0xffffffff
+	acl := binary.LittleEndian.AppendUint32(nil, version)
+	for _, e := range []struct {
+		tag, perm uint16
+		id        uint32
+	}{{userObj, 7, none}, {user, 7, stranger}, {groupObj, 5, none}, {mask, 7, none}, {other, 5, none}} {
+		acl = binary.LittleEndian.AppendUint16(acl, e.tag)
+		acl = binary.LittleEndian.AppendUint16(acl, e.perm)
+		acl = binary.LittleEndian.AppendUint32(acl, e.id)
+	}
+	if err := unix.Setxattr(dir, "system.posix_acl_access", acl, 0); err != nil {
+		t.Skip("no ACLs: ", err)
+	}
+	check(t, errors.Join(os.Symlink("target", dir+"/link"), os.Lchown(dir+"/link", stranger, stranger)))
+	if _, err := Append(dir+"/link", 0o600); !errors.Is(err, ErrPlanted) {
+		t.Errorf("got %v", err)
+	}
 }
