@@ -109,6 +109,16 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// A file may be made with the sticky bit, which tells cleaners to leave it alone.
+func TestCreateSticky(t *testing.T) {
+	f, err := Create(t.TempDir()+"/x", 0o640|os.ModeSticky)
+	check(t, err)
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeSticky == 0 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
 // A walk gives back all its descriptors, whatever comes of it.
 func TestNoDescriptorIsLeft(t *testing.T) {
 	dir := t.TempDir()

@@ -135,10 +135,15 @@ func (p *place) make(path string, flags int, mode os.FileMode) (*os.File, error)
 }
 
 func makeAt(dir int, name string, flags int, mode os.FileMode) (int, error) {
-	return unix.Openat(dir, name, flags|always|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, uint32(mode.Perm()))
+	perm := uint32(mode.Perm())
+	if mode&os.ModeSticky != 0 {
+		perm |= unix.S_ISVTX
+	}
+	return unix.Openat(dir, name, flags|always|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, perm)
 }
 
-// Create makes a file to write to it. There must be none, and no link.
+// Create makes a file to write to it. There must be none, and no link. Of the mode
+// the permissions and the sticky bit are heeded, as in all of the package.
 func Create(path string, mode os.FileMode) (f *os.File, err error) {
 	p, err := find(path, false)
 	if err == nil {
