@@ -52,6 +52,10 @@ func TestWrongUsage(t *testing.T) {
 		{"start --name .. true", ".."},
 		{"start --name . true", "."},
 		{"start --name= true", "name"},
+		{"start --name * true", "must not contain *"},
+		{"start --name a?b true", "must not contain *"},
+		{"start --name a[b true", "must not contain *"},
+		{"start --name a\\b true", "must not contain *"},
 		{"status a/../b --name x/y", "x/y"},
 		{"start --follow-forks --no-follow-forks true", "follow-forks"},
 	} {

@@ -107,3 +107,20 @@ func TestNobodyElseWritesOutput(t *testing.T) {
 	}
 	s.stop()
 }
+
+// A process of the service that has given up its user can open descriptor 1 anew
+// to write, as /dev/stdout, but not to read what others have written.
+func TestWorkerCannotOpenOutput(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	s := newShell(t, `setpriv --reuid=`+strangerUID+` --clear-groups sh -c '
+		echo opened >/dev/stdout
+		: </proc/self/fd/1 && echo read' 2>&1; exec sleep 300`)
+	s.start()
+	s.kept().waitFor(`opened$`, 1)
+	s.kept().waitFor(`[Pp]ermission denied`, 1)
+	s.stop()
+	if s.kept().count(`read$`) > 0 {
+		t.Error("it was opened for reading")
+	}
+}

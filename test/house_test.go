@@ -11,14 +11,15 @@ import (
 // depth, and what the pure ones must not touch.
 func TestImports(t *testing.T) {
 	for pkg, house := range map[string]struct{ may, mustNot []string }{
-		"respawner/procconn":      {},
-		"respawner/timer":         {},
-		"respawner/watch/control": {},
-		"respawner/watch/spawn":   {},
-		"respawner/watch/service": {mustNot: []string{"net", "golang.org/x/sys/unix"}},
-		"respawner/watch/settle":  {may: []string{"watch/service"}, mustNot: []string{"net", "golang.org/x/sys/unix"}},
-		"respawner/watch":         {may: []string{"procconn", "timer", "watch/control", "watch/service", "watch/settle", "watch/spawn"}},
-		"respawner/cmd/respawner": {may: []string{"procconn", "timer", "watch", "watch/control", "watch/service", "watch/settle", "watch/spawn"}},
+		"respawner/procconn":       {},
+		"respawner/timer":          {},
+		"respawner/watch/control":  {may: []string{"watch/safepath"}},
+		"respawner/watch/safepath": {},
+		"respawner/watch/spawn":    {},
+		"respawner/watch/service":  {mustNot: []string{"net", "golang.org/x/sys/unix"}},
+		"respawner/watch/settle":   {may: []string{"watch/service"}, mustNot: []string{"net", "golang.org/x/sys/unix"}},
+		"respawner/watch":          {may: []string{"procconn", "timer", "watch/control", "watch/safepath", "watch/service", "watch/settle", "watch/spawn"}},
+		"respawner/cmd/respawner":  {may: []string{"procconn", "timer", "watch", "watch/control", "watch/safepath", "watch/service", "watch/settle", "watch/spawn"}},
 	} {
 		for _, dep := range deps(t, pkg) {
 			ours, isOurs := strings.CutPrefix(dep, "respawner/")

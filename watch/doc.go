@@ -43,6 +43,7 @@
 //	errands_linux.go       what may block: on other threads, with a patience
 //	threads_linux.go       the threads that Go's runtime will need
 //	spawn_linux.go         starting programs, by package spawn
+//	clean_linux.go         what is removed before a start
 //	wake_linux.go          eventfd
 //	signals_linux.go       signalfd
 //	sigchld_linux.go       how CHLD gets there without Go's runtime, with
@@ -51,7 +52,6 @@
 //	subreaper_linux.go     PR_SET_CHILD_SUBREAPER
 //	pidfile_linux.go       the daemon's pidfile, by inotify; pidfile.go reads it
 //	named_linux.go         what it names, and whether that may be believed
-//	trust_linux.go         which users can have written a file
 //	output_linux.go        what the programs write: a FIFO; output.go cuts it into lines
 //	stream_linux.go        which of it was written before a start
 //	report_linux.go        how a start came out, with the program's last lines

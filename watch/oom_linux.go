@@ -1,11 +1,13 @@
 package watch
 
 import (
+	"io"
 	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
+	"respawner/watch/safepath"
 	"respawner/watch/service"
 )
 
@@ -130,7 +132,12 @@ func (k *kernelReports) hasKilled(pid int) bool {
 }
 
 func (k *kernelReports) counted() int {
-	text, _ := readUpTo(k.counter, 4096) // of a group that has gone nothing is told
+	f, err := safepath.Open(k.counter)
+	if err != nil {
+		return 0 // the group has gone: nothing is told of it
+	}
+	defer f.Close()
+	text, _ := io.ReadAll(io.LimitReader(f, 4096)) // or as much as can be read
 	return oomCount(text)
 }
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"respawner/watch/safepath"
 )
 
 // pidfile is the room of a daemon's pidfile: its content is read whenever
@@ -47,9 +49,7 @@ func newPidfile(path string, paths *crew) (*pidfile, error) {
 // told of.
 func (p *pidfile) look() (r pidfileRead) {
 	p.watch()
-	if r.pid, r.err = p.read(); r.err == nil {
-		r.trusted = writtenByUs(p.path)
-	}
+	r.pid, r.trusted, r.err = p.read()
 	return r
 }
 
@@ -94,21 +94,21 @@ func (p *pidfile) touch() {
 
 // read returns the pid in the file; the error is fs.ErrNotExist, or says what
 // is wrong with it.
-func (p *pidfile) read() (int, error) {
-	fd, err := unix.Open(p.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return 0, &os.PathError{Op: "open", Path: p.path, Err: err}
+func (p *pidfile) read() (pid int, trusted, err error) {
+	f, trusted, err := safepath.OpenTrusted(p.path)
+	var kind *safepath.KindError
+	if errors.As(err, &kind) {
+		return 0, nil, errors.New("is no regular file")
 	}
-	f := os.NewFile(uintptr(fd), p.path)
+	if err != nil {
+		return 0, nil, err
+	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return 0, errors.Join(err, errors.New("is no regular file"))
-	}
 	b, err := io.ReadAll(io.LimitReader(f, pidfileSize))
-	if err != nil {
-		return 0, err
+	if err == nil {
+		pid, err = parsePidfile(b)
 	}
-	return parsePidfile(b)
+	return pid, trusted, err
 }
 
 // removeStale removes the file when the process it names is dead: many daemons
@@ -119,7 +119,7 @@ func (p *pidfile) removeStale(was int) (removed bool, err error) {
 	if p == nil {
 		return false, nil
 	}
-	pid, err := p.read()
+	pid, _, err := p.read()
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -129,7 +129,7 @@ func (p *pidfile) removeStale(was int) (removed bool, err error) {
 	if pid != was && !(linux{}).isGone(pid) {
 		return false, fmt.Errorf("pidfile %s names pid %d, which is no process of this service: left alone", p.path, pid)
 	}
-	return true, os.Remove(p.path)
+	return true, safepath.Remove(p.path)
 }
 
 func (p *pidfile) close() error {

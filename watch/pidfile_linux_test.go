@@ -75,7 +75,7 @@ func TestPidfileIsNoticed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), tt.file)
 			p := openPidfile(t, path)
-			if _, err := p.read(); !errors.Is(err, fs.ErrNotExist) {
+			if _, _, err := p.read(); !errors.Is(err, fs.ErrNotExist) {
 				t.Fatalf("before: %v", err)
 			}
 			done := make(chan error, 1)
@@ -164,7 +164,7 @@ func TestPidfileRead(t *testing.T) {
 			check(t, tt.make())
 			defer os.Remove(path)
 			p := openPidfile(t, path)
-			pid, err := p.read()
+			pid, _, err := p.read()
 			if pid != tt.pid || (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %d, %v; want %d, %q", pid, err, tt.pid, tt.want)
 			}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"respawner/watch/safepath"
 	"respawner/watch/service"
 )
 
@@ -120,14 +122,25 @@ func (linux) fileOf(pid int) string {
 // gone already.
 func programFrom(p *Program) service.Program {
 	file, args := p.Path, p.Args
-	head, err := readUpTo(p.Path, 256)
-	if words := interpreter(head); err == nil && len(words) > 0 {
+	if words := interpreter(headOf(p.Path)); len(words) > 0 {
 		file, args = words[0], append(append(words, p.Path), p.Args[1:]...)
 	}
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		file = real
 	}
 	return service.Program{File: file, Args: strings.Join(args, "\x00") + "\x00"}
+}
+
+// headOf returns the beginning of a program's file, as far as it tells the
+// interpreter; empty if it can't be read.
+func headOf(path string) []byte {
+	f, err := safepath.OpenProgram(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	head, _ := io.ReadAll(io.LimitReader(f, 256)) // or as much as can be read
+	return head
 }
 
 // readUpTo reads the beginning of a file. With package os each time would leave

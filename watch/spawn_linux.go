@@ -68,7 +68,7 @@ func (s *spawner) start(u *unit, run int) {
 	}
 	if was := u.claimed; len(u.program.Clean) > 0 || u.pidfile != nil {
 		r.Prepare = func(out *spawned) { // on another thread, since a file system may be slow
-			out.removed, out.unclean = spawn.Clean(u.program.Clean)
+			out.removed, out.unclean = clean(u.program.Clean)
 			out.unnamed, out.named = u.pidfile.removeStale(was)
 		}
 	}
@@ -115,8 +115,7 @@ func (p *Program) failure(run int, err error) service.SpawnFailed {
 	case errors.Is(err, unix.ENOENT) && gone != nil:
 		f.Status, f.Text = 127, fmt.Sprintf("%s: no such program", p.Path)
 	case errors.Is(err, unix.ENOENT):
-		head, _ := readUpTo(p.Path, 256) // what can't be read has no #! line that could be told of
-		f.Status, f.Text = 126, p.Path+": "+missing(head)
+		f.Status, f.Text = 126, p.Path+": "+missing(headOf(p.Path))
 	case errors.Is(err, unix.EACCES):
 		f.Status, f.Text = 126, fmt.Sprintf("%s: not executable: permission denied", p.Path)
 	case errors.Is(err, unix.EAGAIN):

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
 	"time"
 
@@ -181,5 +180,5 @@ func printServices(w io.Writer, all []*control.Status) error {
 	for _, s := range all {
 		answers = append(answers, answerOf(s))
 	}
-	return json.NewEncoder(w).Encode(answers)
+	return writeJSON(w, answers)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -84,7 +83,7 @@ type eventPrinter struct {
 
 func (p *eventPrinter) tell(ev named) error {
 	if p.asJSON {
-		return json.NewEncoder(p.w).Encode(answerOfEvent(ev))
+		return writeJSON(p.w, answerOfEvent(ev))
 	}
 	name := printable(ev.Name)
 	p.width = max(p.width, displaywidth.String(name))

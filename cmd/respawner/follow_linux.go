@@ -12,12 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openNoWait opens a file to read it; a fifo without a writer does not make it
-// wait, and a terminal does not become ours.
-func openNoWait(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-}
-
 // isTerminal reports whether a file is a terminal.
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +42,7 @@ func history(o options) error {
 	}
 	out := bufio.NewWriter(os.Stdout)
 	if o.JSON {
-		err = json.NewEncoder(out).Encode(answerOfLives(all))
+		err = writeJSON(out, answerOfLives(all))
 	} else {
 		tellAll(out, all)
 	}

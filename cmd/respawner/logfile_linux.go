@@ -3,40 +3,40 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"respawner/watch/safepath"
 )
 
-// openLogFile opens path to append to it. O_NONBLOCK lets a fifo that nobody
-// reads fail instead of hang, O_NOCTTY keeps a terminal from becoming ours.
+// openLogFile opens path to append to it: a file, or a character device such as
+// /dev/null or a terminal.
 func openLogFile(path string) (*os.File, error) {
-	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC
-	f, err := os.OpenFile(path, flags, 0o640)
-	switch {
-	case errors.Is(err, unix.EISDIR):
-		return nil, notAFile(path, "a directory")
-	case errors.Is(err, unix.ENXIO):
-		return nil, notAFile(path, "a fifo or a socket")
-	case err != nil:
-		return nil, err
+	f, err := safepath.AppendDevice(path, logMode)
+	return f, logFault(err)
+}
+
+// openRegular opens a log file that may be renamed when it is full, as a
+// device must not be.
+func openRegular(path string) (*os.File, int64, error) {
+	f, err := safepath.Append(path, logMode)
+	if err != nil {
+		return nil, 0, logFault(err)
 	}
 	info, err := f.Stat()
-	if err == nil && !isLog(info.Mode()) {
-		err = notAFile(path, "a fifo")
-	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, 0, errors.Join(err, f.Close())
 	}
-	return f, nil
+	return f, info.Size(), nil
 }
 
-// isLog accepts files, and character devices such as /dev/null or a terminal.
-func isLog(mode fs.FileMode) bool {
-	return mode.IsRegular() || mode&fs.ModeCharDevice != 0
-}
+// logMode is for the owner, and for a group to read.
+const logMode = 0o640
 
-func notAFile(path, what string) error {
-	return fmt.Errorf("%s is %s: name a file, or syslog", path, what)
+// logFault says what to do about a path that is no file's.
+func logFault(err error) error {
+	var kind *safepath.KindError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("%w: name a file, or syslog", err)
+	}
+	return err
 }

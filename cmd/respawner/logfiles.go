@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"respawner/watch/safepath"
 )
 
 // history is a log with all that was rotated out of it, as it was at one moment.
@@ -40,7 +42,7 @@ func openLogFiles(path string) (*logFiles, error) {
 }
 
 func (h *logFiles) open() error {
-	if f, err := openToRead(h.path); err == nil {
+	if f, err := safepath.Open(h.path); err == nil {
 		h.parts = append(h.parts, part{File: f})
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -50,10 +52,10 @@ func (h *logFiles) open() error {
 		return nil
 	}
 	for _, r := range slices.Backward(files) {
-		f, e := openToRead(r.file())
+		f, e := safepath.Open(r.file())
 		if errors.Is(e, fs.ErrNotExist) && !r.packed { // it has been compressed since
 			r.packed = true
-			f, e = openToRead(r.file())
+			f, e = safepath.Open(r.file())
 		}
 		switch {
 		case e == nil:
@@ -63,22 +65,6 @@ func (h *logFiles) open() error {
 		}
 	}
 	return err
-}
-
-// openToRead opens a log file; a fifo does not make it wait.
-func openToRead(path string) (*os.File, error) {
-	f, err := openNoWait(path)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }
 
 // isCurrent reports whether the log file is still the one that was opened.

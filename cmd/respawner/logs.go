@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"respawner/watch/control"
+	"respawner/watch/safepath"
 )
 
 // logs prints what programs have written, from the files where that is kept,
@@ -72,7 +73,7 @@ func (o options) haveLogs(dir *control.Dir) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(o.OutputDir)
+	entries, err := safepath.ReadDir(o.OutputDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("look for logs: %w", err)
 	}

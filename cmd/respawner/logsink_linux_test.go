@@ -161,8 +161,8 @@ func TestLogFileErrors(t *testing.T) {
 	defer listener.Close()
 	tests := []struct{ path, want string }{
 		{dir, "is a directory: name a file"},
-		{fifo, "is a fifo"},
-		{socket, "is a fifo or a socket"},
+		{fifo, "is a fifo: name a file"},
+		{socket, "is a socket: name a file"},
 		{filepath.Join(dir, "none", "log"), "no such file or directory"},
 	}
 	check := func(path, want string) {

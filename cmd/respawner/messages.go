@@ -3,8 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+
+	"respawner/watch/safepath"
 )
 
 // messages is where a supervisor's messages go when syslog is asked for: to
@@ -48,7 +49,7 @@ func (m *messages) open() (err error) {
 	case path == "":
 		return errors.New("there is no home directory for a file")
 	case filepath.Dir(path) == m.o.OutputDir:
-		if err := os.MkdirAll(m.o.OutputDir, 0o750); err != nil {
+		if err := safepath.MkdirAll(m.o.OutputDir, 0o750); err != nil {
 			return err
 		}
 	}

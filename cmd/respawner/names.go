@@ -36,7 +36,13 @@ func (o *options) readProgram(c *cli.Context) error {
 	}
 	o.Program, o.Replace = words[0], c.Bool(flagReplace)
 	o.Bare = o.Args == nil && !strings.Contains(o.Program, "/") && !c.IsSet(flagName) && !saysHow(c)
-	return o.setNames(c, words)
+	if err := o.setNames(c, words); err != nil {
+		return err
+	}
+	if isPattern(o.Name) { // it would stand for others in stop and status
+		return usagef("bad service name %q: it must not contain *, ?, [ or \\; choose one with --name", o.Name)
+	}
+	return nil
 }
 
 // saysHow reports whether a start was given an option that says how the program is to be run.

@@ -9,6 +9,7 @@ import (
 
 	"respawner/watch"
 	"respawner/watch/control"
+	"respawner/watch/safepath"
 )
 
 // Where the program's output goes, when not into a file.
@@ -68,7 +69,7 @@ func openKept(o options) (watch.Sink, error) {
 	if o.OutputDir == "" {
 		return nil, fmt.Errorf("there is no home directory for it")
 	}
-	if err := os.MkdirAll(o.OutputDir, 0o750); err != nil {
+	if err := safepath.MkdirAll(o.OutputDir, 0o750); err != nil {
 		return nil, err
 	}
 	return openOutputFile(o.keptOutput(o.Name), o.OutputSize, o.OutputKeep)

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
+
+	"respawner/watch/safepath"
 )
 
 // flushSize is how many bytes of lines are gathered for one write.
@@ -55,23 +58,6 @@ func (f *outputFile) goOn(file *os.File, size int64) (err error) {
 	}
 	f.file, f.size, f.torn = file, size, false
 	return err
-}
-
-// openRegular opens a log file that may be renamed when it is full, as a
-// device must not be.
-func openRegular(path string) (*os.File, int64, error) {
-	file, err := openLogFile(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = notAFile(path, "a device")
-	}
-	if err != nil {
-		return nil, 0, errors.Join(err, file.Close())
-	}
-	return file, info.Size(), nil
 }
 
 // Write implements watch.Sink. A file that can't be rotated grows.
@@ -152,14 +138,14 @@ func (f *outputFile) putAside(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	err = os.Rename(f.path, name)
+	err = safepath.Rename(f.path, filepath.Base(name))
 	moved := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	file, size, err := openRegular(f.path)
 	if err != nil && moved {
-		err = errors.Join(err, os.Rename(name, f.path))
+		err = errors.Join(err, safepath.Rename(name, filepath.Base(f.path)))
 	}
 	if err != nil {
 		return err

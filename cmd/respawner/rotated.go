@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
+
+	"respawner/watch/safepath"
 )
 
 // A rotated file is NAME.log.20261123T224549.123Z, and with .gz behind that
@@ -38,7 +40,7 @@ func (r rotated) file() string {
 // rotatedFiles are those of a log file, the oldest first. One that is there both
 // plain and compressed was about to be removed, and counts as plain.
 func rotatedFiles(path string) ([]rotated, error) {
-	entries, err := os.ReadDir(filepath.Dir(path))
+	entries, err := safepath.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +86,7 @@ func removeLog(path string) error {
 		files = append(files, r.path, r.path+packedSuffix, r.path+packingSuffix)
 	}
 	for _, file := range files {
-		if gone := os.Remove(file); !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
+		err = errors.Join(err, removeIfThere(file))
 	}
 	return err
 }
@@ -108,7 +108,7 @@ func prune(path string, keep int) (plain []string, err error) {
 }
 
 func removeIfThere(path string) error {
-	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+	if err := safepath.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -164,16 +164,16 @@ func (p *packing) pack(path string) error {
 		err = p.write(path, part)
 	}
 	if err == nil {
-		err = os.Rename(part, path+packedSuffix)
+		err = safepath.Rename(part, filepath.Base(path)+packedSuffix)
 	}
 	if err != nil {
 		return fmt.Errorf("compress %s: %w", path, errors.Join(err, removeIfThere(part)))
 	}
-	return os.Remove(path)
+	return safepath.Remove(path)
 }
 
 func (p *packing) write(from, to string) error {
-	in, err := os.Open(from)
+	in, err := safepath.Open(from)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,10 @@ func (p *packing) write(from, to string) error {
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	if info.Sys().(*syscall.Stat_t).Nlink > 1 { // whose mode and group may be meant for another folder
+		return errors.New("it has a second name (a hard link)")
+	}
+	out, err := safepath.Create(to, info.Mode())
 	if err != nil {
 		return err
 	}

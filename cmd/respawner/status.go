@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -85,7 +84,7 @@ func printStatus(o options, all []*control.Status) error {
 
 // printService prints the only service that was named as an object.
 func printService(w io.Writer, all []*control.Status) error {
-	return json.NewEncoder(w).Encode(answerOf(all[0]))
+	return writeJSON(w, answerOf(all[0]))
 }
 
 func printText(w io.Writer, all []*control.Status) error {

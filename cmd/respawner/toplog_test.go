@@ -50,7 +50,7 @@ func TestLogTailOfNone(t *testing.T) {
 	if _, err := logTail("x", dir+"/none"); err == nil || !strings.Contains(err.Error(), "x has no log") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := logTail("x", dir); err == nil || !strings.Contains(err.Error(), "is no file") {
+	if _, err := logTail("x", dir); err == nil || !strings.Contains(err.Error(), "is a directory") {
 		t.Errorf("got %v", err)
 	}
 	if err := os.WriteFile(dir+"/empty", nil, 0o600); err != nil {

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"respawner/watch/safepath"
 )
 
 // ErrHeld is what Claim returns when the service already has a supervisor.
@@ -179,10 +181,10 @@ func (d *Dir) is(name string, f *os.File) bool {
 // nothing here ever reads it. The folder may be one that all can write, so
 // nothing is opened that is already there. Release removes the file.
 func (c *Claim) WritePidfile(path string) error {
-	if err := unlink(path); err != nil {
+	if err := removeIfThere(path); err != nil {
 		return fmt.Errorf("the supervisor's pidfile: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
+	f, err := safepath.Create(path, 0o644)
 	if err != nil {
 		return fmt.Errorf("the supervisor's pidfile: %w", err)
 	}
@@ -194,10 +196,9 @@ func (c *Claim) WritePidfile(path string) error {
 	return nil
 }
 
-// unlink is os.Remove that never removes a directory.
-func unlink(path string) error {
-	if err := unix.Unlink(path); err != nil && err != unix.ENOENT {
-		return &os.PathError{Op: "remove", Path: path, Err: err}
+func removeIfThere(path string) error {
+	if err := safepath.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -252,7 +253,7 @@ func (c *Claim) Release(last *Status) error {
 		errs = append(errs, c.dir.remove(definitionFile(c.name)))
 	}
 	if c.pidfile != "" {
-		errs = append(errs, unlink(c.pidfile))
+		errs = append(errs, removeIfThere(c.pidfile))
 	}
 	if c.output != nil {
 		errs = append(errs, c.output.Close())

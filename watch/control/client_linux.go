@@ -244,7 +244,12 @@ func (d *Dir) talk(ctx context.Context, name string, say func(c *conversation, p
 
 // converse has one conversation, unless ctx is done before its end.
 func (d *Dir) converse(ctx context.Context, name string, say func(c *conversation, pid int) error) error {
-	conn, err := dial(d.at(name + ".sock"))
+	socket, err := d.socket(name)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	conn, err := dial(fmt.Sprintf("/proc/self/fd/%d", socket.Fd()))
 	if err != nil {
 		return err
 	}
@@ -261,6 +266,30 @@ func (d *Dir) converse(ctx context.Context, name string, say func(c *conversatio
 		return fmt.Errorf("%w: a process of uid %d answers for its owner", ErrUntrusted, cred.Uid)
 	}
 	return say(converse(conn), int(cred.Pid))
+}
+
+// socket opens a supervisor's socket with O_PATH: it is connected to by its
+// descriptor. A link, and a socket that is not of the directory's owner, would
+// be another supervisor's, or any server's.
+func (d *Dir) socket(name string) (*os.File, error) {
+	fd, err := unix.Openat(int(d.file.Fd()), name+".sock", unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("open", err)
+	}
+	f := os.NewFile(uintptr(fd), name+".sock")
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	switch {
+	case err != nil:
+	case st.Mode&unix.S_IFMT != unix.S_IFSOCK:
+		err = unix.ECONNREFUSED // as connect says of what is no socket
+	case int(st.Uid) != d.owner:
+		err = fmt.Errorf("%w: %s.sock is not its owner's", ErrUntrusted, name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // dial is net.DialTimeout that waits while the socket's queue is full; a

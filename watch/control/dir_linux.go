@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"respawner/watch/safepath"
 )
 
 // ErrUntrusted is what a runtime directory is refused with that others than
@@ -31,15 +33,16 @@ type Dir struct {
 // wraps ErrUntrusted; but root may ask everywhere, and a group where it may
 // enter.
 func OpenDir(path string) (*Dir, error) {
-	fd, err := unix.Open(path, unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err == unix.ENOTDIR || err == unix.ELOOP {
+	f, err := safepath.OpenDir(path)
+	var kind *safepath.KindError
+	if errors.As(err, &kind) {
 		return nil, fmt.Errorf("%w: %s is a link or no directory; name another with --runtime-dir", ErrUntrusted, path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("runtime directory: %w", &os.PathError{Op: "open", Path: path, Err: err})
+		return nil, fmt.Errorf("runtime directory: %w", err)
 	}
-	d := &Dir{path: path, file: os.NewFile(uintptr(fd), path), group: -1}
-	if err := d.check(fd); err != nil {
+	d := &Dir{path: path, file: f, group: -1}
+	if err := d.check(int(f.Fd())); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -63,10 +66,10 @@ func (d *Dir) check(fd int) error {
 // MakeDir is OpenDir for a supervisor: it first makes the directory, for its
 // owner alone, if it does not exist; one of another owner wraps ErrUntrusted.
 func MakeDir(path string) (*Dir, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := safepath.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("make the runtime directory's parent: %w", err)
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := safepath.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make the runtime directory: %w", err)
 	}
 	d, err := OpenDir(path)
@@ -152,8 +155,10 @@ func (d *Dir) at(name string) string {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", d.file.Fd(), name)
 }
 
+// open opens a regular file. A FIFO or a link that its owner may have put there is
+// an error.
 func (d *Dir) open(name string, flags int) (*os.File, error) {
-	fd, err := unix.Openat(int(d.file.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600)
+	fd, err := safepath.OpenAt(int(d.file.Fd()), name, flags, 0o600)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: filepath.Join(d.path, name), Err: err}
 	}

@@ -36,10 +36,10 @@ func (c *Claim) OpenPipe() (*Pipe, error) {
 	p := &Pipe{}
 	err := c.makePipe()
 	if err == nil {
-		p.keeper, err = c.dir.open(c.pipe(), unix.O_RDWR)
+		p.keeper, err = c.openPipe(unix.O_RDWR)
 	}
 	if err == nil {
-		p.reader, err = c.dir.open(c.pipe(), unix.O_RDONLY)
+		p.reader, err = c.openPipe(unix.O_RDONLY)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the pipe for the output of %s: %w", c.name, errors.Join(err, p.Close()))
@@ -50,6 +50,14 @@ func (c *Claim) OpenPipe() (*Pipe, error) {
 }
 
 func (c *Claim) pipe() string { return pipes + "/" + c.name + ".out" }
+
+func (c *Claim) openPipe(flags int) (*os.File, error) {
+	fd, err := unix.Openat(int(c.dir.file.Fd()), c.pipe(), flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("open", err)
+	}
+	return os.NewFile(uintptr(fd), c.pipe()), nil
+}
 
 func (c *Claim) makePipe() error {
 	dir := int(c.dir.file.Fd())
@@ -82,7 +90,7 @@ func (p *Pipe) Link() string {
 
 // Writer opens a program's end. It is open for reading too, so that whoever
 // writes has a reader, without us as well: no SIGPIPE, only a wait when the pipe
-// is full. Each program has an open file description of its own, since one may
+// is full. docs/SECURITY.md says why nothing else can keep a reader. Each program has an open file description of its own, since one may
 // make its own non-blocking.
 func (p *Pipe) Writer() (*os.File, error) {
 	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", p.keeper.Fd()), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)

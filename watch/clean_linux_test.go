@@ -1,4 +1,4 @@
-package spawn
+package watch
 
 import (
 	"net"
@@ -28,7 +28,7 @@ func TestClean(t *testing.T) {
 
 	gone := []string{at("socket"), at("fifo"), at("link"), at("dangling"), at("linked-folder"), at("file")}
 	paths := append(slices.Clone(gone), at("missing"), at("no/such/folder"), at("folder"), os.DevNull, precious+"/x", "/")
-	removed, err := Clean(paths)
+	removed, err := clean(paths)
 	if !slices.Equal(removed, gone) {
 		t.Errorf("removed %q, not %q", removed, gone)
 	}
@@ -40,7 +40,7 @@ func TestClean(t *testing.T) {
 	want := []string{
 		at("folder") + " can't be removed before the start: it is a directory, only files are removed",
 		os.DevNull + " can't be removed before the start: it is a device, only files are removed",
-		precious + "/x can't be removed before the start: lstat: not a directory",
+		precious + "/x can't be removed before the start: not a directory",
 		"/ can't be removed before the start: it is a directory, only files are removed",
 	}
 	if got := strings.Split(err.Error(), "\n"); !slices.Equal(got, want) {
@@ -49,7 +49,7 @@ func TestClean(t *testing.T) {
 	if b, err := os.ReadFile(precious); string(b) != "x" {
 		t.Errorf("what the link named: %q, %v", b, err)
 	}
-	if removed, err := Clean(nil); removed != nil || err != nil {
+	if removed, err := clean(nil); removed != nil || err != nil {
 		t.Errorf("nothing: %q, %v", removed, err)
 	}
 }
