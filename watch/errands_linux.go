@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -31,6 +32,7 @@ type errands struct {
 	open   []*errand // under way, or waiting for that
 
 	disks, paths, memory crew
+	outputs              crew // waits for other goroutines, which takes no thread
 }
 
 // errand is something that may block.
@@ -118,7 +120,7 @@ func (r *errands) begin(e *errand) {
 func (r *errands) employ(c *crew) {
 	for c.free > 0 && len(c.waiting) > 0 {
 		l := c.waiting[0]
-		c.waiting = c.waiting[1:]
+		c.waiting = slices.Delete(c.waiting, 0, 1) // which lets go of it
 		c.free--
 		r.carry(l.queue[0])
 	}
@@ -133,7 +135,7 @@ func (r *errands) returned() {
 
 func (r *errands) end(e *errand) {
 	l := e.lane
-	l.queue = l.queue[1:]
+	l.queue = slices.Delete(l.queue, 0, 1)
 	if l.crew.free++; len(l.queue) > 0 {
 		l.crew.waiting = append(l.crew.waiting, l)
 	}
@@ -229,7 +231,7 @@ func (t *threads) close() error { return os.NewSyscallError("close", t.wake.clos
 func (s *Host) makeErrands() (err error) {
 	r := &s.errands
 	r.timers, r.now, r.check = s.timers, s.now, s.check
-	r.disks.free, r.paths.free, r.memory.free = diskThreads, pathThreads, memoryThreads
+	r.disks.free, r.paths.free, r.memory.free, r.outputs.free = diskThreads, pathThreads, memoryThreads, math.MaxInt
 	s.recall = newRecall(s.newMemories(), &r.memory)
 	if r.carrier, err = s.newCarrier(); err != nil {
 		return err
@@ -250,8 +252,12 @@ func (s *Host) handOff() {
 // endErrands has what is left written down, and gives up what takes too long: the
 // process is about to end.
 func (s *Host) endErrands() error {
-	if s.errands.carrier == nil { // it never came to a turn
-		return s.closeHistories()
+	if s.errands.carrier == nil { // there is no service yet
+		return nil
+	}
+	for _, u := range s.units {
+		u.leaving = nil // it ends for another reason
+		s.endOutput(u)
 	}
 	closed := false
 	done := s.errands.settle(finishPatience, func() {
@@ -260,7 +266,9 @@ func (s *Host) endErrands() error {
 		}
 		if s.handOff(); s.errands.idle() {
 			closed = true
-			s.closeFiles()
+			for _, u := range s.units {
+				s.closeFiles(u)
+			}
 		}
 	})
 	if !done {
@@ -268,31 +276,4 @@ func (s *Host) endErrands() error {
 		return nil
 	}
 	return s.errands.close()
-}
-
-func (s *Host) closeHistories() (err error) {
-	for _, u := range s.units {
-		if u.journal.file != nil {
-			err = errors.Join(err, u.journal.file.Close())
-		}
-	}
-	return err
-}
-
-// closeFiles closes what only errands have used: a close may block too.
-func (s *Host) closeFiles() {
-	for _, u := range s.units {
-		if j := &u.journal; j.file != nil {
-			s.errands.run(&j.lane, finishPatience, func() func() {
-				err := j.file.Close()
-				return func() { s.check(err) }
-			}, nil)
-		}
-		if p := u.pidfile; p != nil {
-			s.errands.run(&p.lane, finishPatience, func() func() {
-				err := p.close()
-				return func() { s.check(err) }
-			}, nil)
-		}
-	}
 }

@@ -22,7 +22,7 @@ type kernel interface {
 	becomeSubreaper() error
 	newTimers() (timers, error)
 	newSignals() (signalSource, error)
-	newStarter(units int) (starter, error)
+	newStarter() (starter, error)
 	newCarrier() (carrier, error)
 	newOOMReports() (oomReports, error) // nil where nothing is told
 	dial() (connector, error)
@@ -142,8 +142,8 @@ func (linux) newSignals() (signalSource, error) {
 	return s, nil
 }
 
-func (linux) newStarter(units int) (starter, error) {
-	s, err := newSpawner(units)
+func (linux) newStarter() (starter, error) {
+	s, err := newSpawner()
 	if err != nil {
 		return nil, err
 	}

@@ -55,8 +55,8 @@ type spawner struct{ *spawn.Spawner[*spawned] }
 // may be slow.
 const maxCleaning = 4
 
-func newSpawner(units int) (*spawner, error) {
-	s, err := spawn.New[*spawned](min(units, maxCleaning))
+func newSpawner() (*spawner, error) {
+	s, err := spawn.New[*spawned](maxCleaning)
 	return &spawner{s}, err
 }
 

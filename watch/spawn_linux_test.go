@@ -26,7 +26,7 @@ func next(t *testing.T, s *spawner) spawned {
 // exec starts a program by a spawner of its own.
 func (p *Program) exec(t *testing.T) (pid, pidfd int) {
 	t.Helper()
-	s, err := newSpawner(1)
+	s, err := newSpawner()
 	check(t, err)
 	s.start(&unit{program: *p}, 1)
 	out := next(t, s)
@@ -36,7 +36,7 @@ func (p *Program) exec(t *testing.T) (pid, pidfd int) {
 
 func openSpawner(t *testing.T) *spawner {
 	t.Helper()
-	s, err := newSpawner(1)
+	s, err := newSpawner()
 	check(t, err)
 	t.Cleanup(func() { check(t, s.close()) })
 	return s
@@ -179,7 +179,7 @@ func TestSpawnFailure(t *testing.T) {
 
 // A spawner that is closed with a result not yet taken does not hang.
 func TestSpawnerClosesWithResults(t *testing.T) {
-	s, err := newSpawner(1)
+	s, err := newSpawner()
 	check(t, err)
 	p := program(t, "true")
 	p.Path = "/nonexistent"
