@@ -42,6 +42,7 @@ type errand struct {
 	tell func()               // on the loop, if it came in time; may be nil
 	late func()               // on the loop, in its place; may be nil
 	told bool                 // that it is late
+	last bool                 // its outcome is told all the same
 }
 
 // lane is what is done one at a time.
@@ -106,6 +107,13 @@ func (r *errands) run(l *lane, patience time.Duration, do func() (tell func()), 
 // told. How much of that there can be in a lane is for the caller to bound.
 func (r *errands) ask(l *lane, do func() (tell func())) { r.begin(&errand{lane: l, do: do}) }
 
+// finish is run for the last that is done in a lane: what comes of it is told, late or not.
+func (r *errands) finish(l *lane, do func() (tell func())) {
+	e := &errand{lane: l, do: do, last: true}
+	r.check(r.timers.Set(deadline{errand: e}, r.now().Add(finishPatience)))
+	r.begin(e)
+}
+
 func (r *errands) begin(e *errand) {
 	l := e.lane
 	l.queue = append(l.queue, e)
@@ -141,7 +149,7 @@ func (r *errands) end(e *errand) {
 	}
 	r.employ(l.crew)
 	r.open = slices.DeleteFunc(r.open, func(o *errand) bool { return o == e })
-	if e.told {
+	if e.told && !e.last {
 		return
 	}
 	r.check(r.timers.Clear(deadline{errand: e}))

@@ -213,22 +213,19 @@ func (s *Host) closeFiles(u *unit) {
 	}
 }
 
-// letGo has something of a service be closed, off the loop. One that is late is closed when it can be.
+// letGo has something of a service be closed, off the loop.
 func (s *Host) letGo(u *unit, l *lane, do func() error) {
 	u.closing++
-	s.errands.run(l, finishPatience, func() func() {
+	s.errands.finish(l, func() func() {
 		err := do()
 		return func() {
 			s.check(err)
 			u.closed()
 		}
-	}, func() {
-		u.log.Warn(u.name + ": a disk takes no more: what was still to be written there is given up")
-		u.closed()
 	})
 }
 
-// closed is called for each thing of a service that is closed, or too late.
+// closed is called for each thing of a service that is closed.
 func (u *unit) closed() {
 	if u.closing--; u.closing > 0 {
 		return
