@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"respawner/test/fuse"
 	"respawner/watch/control"
 	"respawner/watch/service"
 )
@@ -70,8 +71,8 @@ type hostedService struct {
 	up    chan Report
 }
 
-// add adds a service that runs a script.
-func (h *hosted) add(name, script string) (*hostedService, error) {
+// add adds a service that runs a script, before which some paths are to be cleaned.
+func (h *hosted) add(name, script string, clean ...string) (*hostedService, error) {
 	v := &hostedService{name: name, claim: must(h.dir.Claim(name)), kept: &shelf{}, up: make(chan Report, 1)}
 	v.pipe = must(v.claim.OpenPipe())
 	pidfile := ""
@@ -80,7 +81,7 @@ func (h *hosted) add(name, script string) (*hostedService, error) {
 	}
 	return v, h.Add(Config{
 		Spec:    service.Spec{Name: name, StopTimeout: patient},
-		Program: Program{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ(), Files: [3]*os.File{h.null, h.null, h.null}},
+		Program: Program{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ(), Files: [3]*os.File{h.null, h.null, h.null}, Clean: clean},
 		Pidfile: pidfile, Control: must(v.claim.Listen()), History: must(v.claim.History()),
 		ID: v.claim.ID(), State: v.claim, Output: Output{Pipe: v.pipe, Sink: v.kept}, Log: h.config.Log,
 		Report: func(r Report) { v.up <- r },
@@ -321,5 +322,65 @@ func TestHostEnds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A service whose start takes long holds up no other one: while a path that it wants to be cleaned is on
+// a disk that hangs, other services daemonize, are killed, and come back. In 20 rounds of 10 it is
+// known of each which processes it has.
+func TestSlowStartBesideOthers(t *testing.T) {
+	for step, rounds := range map[Tracking]int{TrackBest: 20, TrackScan: 2} {
+		t.Run(step.String(), func(t *testing.T) {
+			dir, disk := mountDisk(t)
+			h, _ := hostHere(t, step)
+			t.Cleanup(disk.Thaw)
+			for range rounds {
+				disk.Hang(fuse.All)
+				slow, err := h.add("slow", "exec sleep 1000", filepath.Join(dir, "socket"))
+				check(t, err)
+				<-disk.Unanswered
+				var all sync.WaitGroup
+				for i := range 10 {
+					all.Go(func() { h.daemonizes(t, fmt.Sprintf("daemon%d", i), slow) })
+				}
+				all.Wait()
+				disk.Thaw()
+				if r := <-slow.up; r.PID == 0 {
+					t.Errorf("the slow one: %+v", r)
+				}
+				r, err := h.Remove(context.Background(), slow.name)
+				check(t, errors.Join(err, slow.release(r)))
+			}
+		})
+	}
+}
+
+// daemonizes adds a daemon, crashes it and removes it, while another service's start is under way.
+func (h *hosted) daemonizes(t *testing.T, name string, slow *hostedService) {
+	path, hear := fifo(t)
+	v, err := h.add(name, fmt.Sprintf("setsid sh -c 'sleep 1000 & echo $$ $! >%s; exec sleep 1000' & exit 0", path))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for restarts := range 2 {
+		var main, child int
+		_, _ = fmt.Sscan(hear(), &main, &child)
+		want := []int{main, child}
+		slices.Sort(want)
+		eventually(t, name+" is followed", func() bool {
+			st, _, err := h.dir.Status(name)
+			return err == nil && st.State == "running" && st.MainPID == main && slices.Equal(st.PIDs, want) && st.Restarts == restarts
+		})
+		if restarts == 0 {
+			check(t, unix.Kill(main, unix.SIGKILL))
+		}
+	}
+	if r := <-v.up; r.PID == 0 || len(slow.up) > 0 {
+		t.Errorf("%s came up as %+v; the slow one had come up: %v", name, r, len(slow.up) > 0)
+	}
+	r, err := h.Remove(context.Background(), name)
+	if err = errors.Join(err, v.release(r)); err != nil {
+		t.Error(err)
 	}
 }
