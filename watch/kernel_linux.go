@@ -88,7 +88,9 @@ type signalSource interface {
 // starter is the room that starts programs.
 type starter interface {
 	FD() int
-	start(u *unit, run int)
+	// start calls begin on the loop's thread, before there can be a process. What is to be
+	// cleaned before that may take long.
+	start(u *unit, run int, begin func())
 	take() (spawned, bool)
 	// wake makes the descriptor readable, and clear unreadable again.
 	wake()

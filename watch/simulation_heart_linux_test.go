@@ -169,7 +169,8 @@ func recorded(state []byte) (pids []int) {
 
 // What passes between the heart and what starts programs.
 
-func (s *modelStarter) start(u *unit, run int) {
+func (s *modelStarter) start(u *unit, run int, begin func()) {
+	begin()
 	s.begin(s.m.life.heart.index(u), spawned{unit: u, run: run})
 }
 

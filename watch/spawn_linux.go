@@ -61,10 +61,13 @@ func newSpawner() (*spawner, error) {
 }
 
 // start has the program of u started; the result comes by way of the descriptor.
-func (s *spawner) start(u *unit, run int) {
+func (s *spawner) start(u *unit, run int, begin func()) {
 	r := spawn.Request[*spawned]{
-		Key:     &spawned{unit: u, run: run},
-		Command: func(*spawned) (spawn.Command, error) { return u.program.command() },
+		Key: &spawned{unit: u, run: run},
+		Command: func(*spawned) (spawn.Command, error) {
+			begin()
+			return u.program.command()
+		},
 	}
 	if was := u.claimed; len(u.program.Clean) > 0 || u.pidfile != nil {
 		r.Prepare = func(out *spawned) { // on another thread, since a file system may be slow

@@ -28,7 +28,7 @@ func (p *Program) exec(t *testing.T) (pid, pidfd int) {
 	t.Helper()
 	s, err := newSpawner()
 	check(t, err)
-	s.start(&unit{program: *p}, 1)
+	s.start(&unit{program: *p}, 1, func() {})
 	out := next(t, s)
 	check(t, errors.Join(out.err, s.close()))
 	return out.pid, out.pidfd
@@ -46,7 +46,7 @@ func openSpawner(t *testing.T) *spawner {
 // blocked, as the loop has.
 func spawnBy(t *testing.T, s *spawner, p Program, run int) spawned {
 	t.Helper()
-	s.start(&unit{program: p}, run)
+	s.start(&unit{program: p}, run, func() {})
 	out := next(t, s)
 	if out.run != run {
 		t.Fatalf("woken for %+v", out)
@@ -183,6 +183,6 @@ func TestSpawnerClosesWithResults(t *testing.T) {
 	check(t, err)
 	p := program(t, "true")
 	p.Path = "/nonexistent"
-	s.start(&unit{program: p}, 1)
+	s.start(&unit{program: p}, 1, func() {})
 	check(t, s.close())
 }

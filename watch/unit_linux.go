@@ -42,8 +42,7 @@ func (s *Host) do(u *unit, e service.Effect) {
 		if u.output != nil {
 			u.output.begin(u.begun)
 		}
-		s.table.Starting(u.id)
-		s.spawner.start(u, e.Run)
+		s.spawner.start(u, e.Run, func() { s.table.Starting(u.id) })
 		u.claimed, u.note = 0, ""
 	case service.Kill:
 		if p := s.table.Known(u.id, e.PID); p != nil {

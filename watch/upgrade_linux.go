@@ -85,7 +85,8 @@ func (s *Host) recordLast() (wrote bool) {
 
 // isCalm reports whether nothing is half done.
 func (s *Host) isCalm() bool {
-	return s.table.IsCalm() && !slices.ContainsFunc(s.kills, func(k kill) bool { return k.p.Life != settle.Unopened })
+	return s.table.IsCalm() && !slices.ContainsFunc(s.units, func(u *unit) bool { return u.machine.Spawning() }) &&
+		!slices.ContainsFunc(s.kills, func(k kill) bool { return k.p.Life != settle.Unopened })
 }
 
 // upgrade does not return unless it has failed; then nothing has changed.
