@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -190,8 +191,9 @@ func (r *errands) settle(patience time.Duration, more func()) bool {
 // under way, which has a thread of the runtime as long as it is in the kernel
 // (makeThreads has made them).
 type threads struct {
-	back chan *errand
-	wake *wake
+	back    chan *errand
+	wake    *wake
+	calling sync.WaitGroup // an errand may have been taken before its goroutine has called
 }
 
 func (linux) newCarrier() (carrier, error) {
@@ -199,17 +201,17 @@ func (linux) newCarrier() (carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &threads{make(chan *errand, errandThreads), w}, nil
+	return &threads{back: make(chan *errand, errandThreads), wake: w}, nil
 }
 
 func (t *threads) FD() int { return t.wake.fd }
 
 func (t *threads) carry(e *errand) {
-	go func() {
+	t.calling.Go(func() {
 		e.tell = e.do()
 		t.back <- e // there is room for all that can be under way
 		t.wake.call()
-	}()
+	})
 }
 
 func (t *threads) take() (*errand, bool) {
@@ -232,9 +234,11 @@ func (t *threads) await(patience time.Duration) bool {
 	}
 }
 
-// close must not be called while something is under way, which would call the
-// wake.
-func (t *threads) close() error { return os.NewSyscallError("close", t.wake.close()) }
+// close must not be called while something is under way, for it waits until all have called.
+func (t *threads) close() error {
+	t.calling.Wait()
+	return os.NewSyscallError("close", t.wake.close())
+}
 
 func (s *Host) makeErrands() (err error) {
 	r := &s.errands
