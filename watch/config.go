@@ -7,18 +7,39 @@ import (
 	"respawner/watch/service"
 )
 
-// Config is one service to supervise.
+// HostConfig is what there is once in a process, however many services it supervises.
+type HostConfig struct {
+	// Log gets what is of no single service. Its handler must not block.
+	Log *slog.Logger
+
+	// Tracking is the step of the ladder to insist on; TrackBest, the zero
+	// value, takes the best that works. One that can't be had is an error of
+	// Run; one that fails later is left for the best that works.
+	Tracking Tracking
+
+	// Version is what the supervisor's binary calls itself.
+	Version string
+
+	// Binary is the file that the supervisor's binary was started from. Exec,
+	// if not nil, execs what is there now in this process, for an upgrade in
+	// place: it hands over state, and keeps descriptors open. It does not
+	// return unless it has failed; then all is as before.
+	Binary string
+	Exec   func(state []byte, keep []int) error
+
+	// Handover is the state that Exec was given, by an earlier binary in this
+	// process; nil if there was none.
+	Handover []byte
+}
+
+// Config is one service to supervise. What it says to be closed by the supervisor is
+// closed when the service has ended, and also if it could not be begun.
 type Config struct {
 	Spec    service.Spec
 	Program Program
 
 	// Pidfile is the path of the daemon's own pidfile, empty for none.
 	Pidfile string
-
-	// Tracking is the step of the ladder to insist on; TrackBest, the zero
-	// value, takes the best that works. One that can't be had is an error of
-	// Run; one that fails later is left for the best that works.
-	Tracking Tracking
 
 	// Control is a listening, non-blocking socket on which clients ask; the
 	// supervisor closes it. -1 for none.
@@ -45,16 +66,6 @@ type Config struct {
 	// Resume, if not nil, says that an earlier supervisor of the service was
 	// killed, and what it has left is to be gone on with.
 	Resume *Resume
-
-	// Version is what the supervisor's binary calls itself.
-	Version string
-
-	// Binary is the file that the supervisor's binary was started from. Exec,
-	// if not nil, execs what is there now in this process, for an upgrade in
-	// place: it hands over state, and keeps descriptors open. It does not
-	// return unless it has failed; then all is as before.
-	Binary string
-	Exec   func(state []byte, keep []int) error
 
 	// StopOnHangup makes HUP end the service, as it ends other programs of a
 	// terminal that was closed; otherwise it is ignored.
@@ -96,8 +107,8 @@ type Resume struct {
 	// Signal is what ThenStop sends in the place of TERM, unless it is 0.
 	Signal int
 
-	// Upgraded says that it was not killed: State is what Config.Exec was
-	// given, by an earlier binary in this process.
+	// Upgraded says that it was not killed: an earlier binary in this process has
+	// handed the service over, see HostConfig.Handover. State is not needed then.
 	Upgraded bool
 }
 

@@ -57,8 +57,11 @@ func (u *unit) makeServer(s *Host) func() error {
 		if u.config.Control < 0 {
 			return nil
 		}
-		u.server = &server{s: s, u: u, fd: u.config.Control}
-		u.server.slot, err = s.loop.add(rankControl, u.config.Control, unix.EPOLLIN, func(uint32) { u.server.accept() })
+		v := &server{s: s, u: u, fd: u.config.Control}
+		v.slot, err = s.loop.add(rankControl, v.fd, unix.EPOLLIN, func(uint32) { v.accept() })
+		if err == nil {
+			u.server = v
+		}
 		return err
 	}
 }
@@ -315,9 +318,15 @@ func (p *peer) hold(full bool, events uint32) error {
 	return p.server.s.loop.change(p.slot, events)
 }
 
-func (v *server) close() error {
-	for len(v.peers) > 0 {
-		v.drop(v.peers[0])
+// closeServer closes the control socket of a service, and hangs up on its clients.
+func (s *Host) closeServer(u *unit) {
+	if v := u.server; v != nil {
+		for len(v.peers) > 0 {
+			v.drop(v.peers[0])
+		}
+		s.check(errors.Join(s.timers.Clear(deadline{server: v}), s.loop.remove(v.slot)))
 	}
-	return unix.Close(v.fd)
+	if u.config.Control >= 0 {
+		s.check(unix.Close(u.config.Control))
+	}
 }

@@ -22,7 +22,9 @@
 // Each mechanism of the kernel is touched in one file only. These are all files:
 //
 //	config.go              what a caller asks for
+//	run_linux.go           running a host
 //	host_linux.go          the host, and its turn
+//	services_linux.go      services come and go while it runs
 //	make_linux.go          how the host is made, and closed
 //	facts_linux.go         facts for the table, and answers to it
 //	hear_linux.go          what the table tells
@@ -64,7 +66,8 @@
 //	adopt_linux.go         going on with the service of one that was killed
 //	upgrade_linux.go       going on as another binary, in the same process
 //
-// One goroutine, locked to its thread, owns all state, so there is no lock.
+// One goroutine, locked to its thread, owns all state, so there is no lock but that of
+// what other goroutines ask of it (Host.Add, Host.Remove), which wakes the loop.
 // The others do what may block: errands, readers of the memory of processes, what
 // is removed before a start, and for each service one that reads its output. One
 // more sends signals on to the loop's thread.

@@ -2,8 +2,10 @@ package watch
 
 import (
 	"errors"
+	"math"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +33,7 @@ type errands struct {
 	open   []*errand // under way, or waiting for that
 
 	disks, paths, memory crew
+	outputs              crew // waits for other goroutines, which takes no thread
 }
 
 // errand is something that may block.
@@ -40,6 +43,7 @@ type errand struct {
 	tell func()               // on the loop, if it came in time; may be nil
 	late func()               // on the loop, in its place; may be nil
 	told bool                 // that it is late
+	last bool                 // its outcome is told all the same
 }
 
 // lane is what is done one at a time.
@@ -104,6 +108,13 @@ func (r *errands) run(l *lane, patience time.Duration, do func() (tell func()), 
 // told. How much of that there can be in a lane is for the caller to bound.
 func (r *errands) ask(l *lane, do func() (tell func())) { r.begin(&errand{lane: l, do: do}) }
 
+// finish is run for the last that is done in a lane: what comes of it is told, late or not.
+func (r *errands) finish(l *lane, do func() (tell func())) {
+	e := &errand{lane: l, do: do, last: true}
+	r.check(r.timers.Set(deadline{errand: e}, r.now().Add(finishPatience)))
+	r.begin(e)
+}
+
 func (r *errands) begin(e *errand) {
 	l := e.lane
 	l.queue = append(l.queue, e)
@@ -118,7 +129,7 @@ func (r *errands) begin(e *errand) {
 func (r *errands) employ(c *crew) {
 	for c.free > 0 && len(c.waiting) > 0 {
 		l := c.waiting[0]
-		c.waiting = c.waiting[1:]
+		c.waiting = slices.Delete(c.waiting, 0, 1) // which lets go of it
 		c.free--
 		r.carry(l.queue[0])
 	}
@@ -133,13 +144,13 @@ func (r *errands) returned() {
 
 func (r *errands) end(e *errand) {
 	l := e.lane
-	l.queue = l.queue[1:]
+	l.queue = slices.Delete(l.queue, 0, 1)
 	if l.crew.free++; len(l.queue) > 0 {
 		l.crew.waiting = append(l.crew.waiting, l)
 	}
 	r.employ(l.crew)
 	r.open = slices.DeleteFunc(r.open, func(o *errand) bool { return o == e })
-	if e.told {
+	if e.told && !e.last {
 		return
 	}
 	r.check(r.timers.Clear(deadline{errand: e}))
@@ -180,8 +191,9 @@ func (r *errands) settle(patience time.Duration, more func()) bool {
 // under way, which has a thread of the runtime as long as it is in the kernel
 // (makeThreads has made them).
 type threads struct {
-	back chan *errand
-	wake *wake
+	back    chan *errand
+	wake    *wake
+	calling sync.WaitGroup // an errand may have been taken before its goroutine has called
 }
 
 func (linux) newCarrier() (carrier, error) {
@@ -189,17 +201,17 @@ func (linux) newCarrier() (carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &threads{make(chan *errand, errandThreads), w}, nil
+	return &threads{back: make(chan *errand, errandThreads), wake: w}, nil
 }
 
 func (t *threads) FD() int { return t.wake.fd }
 
 func (t *threads) carry(e *errand) {
-	go func() {
+	t.calling.Go(func() {
 		e.tell = e.do()
 		t.back <- e // there is room for all that can be under way
 		t.wake.call()
-	}()
+	})
 }
 
 func (t *threads) take() (*errand, bool) {
@@ -222,14 +234,16 @@ func (t *threads) await(patience time.Duration) bool {
 	}
 }
 
-// close must not be called while something is under way, which would call the
-// wake.
-func (t *threads) close() error { return os.NewSyscallError("close", t.wake.close()) }
+// close must not be called while something is under way, for it waits until all have called.
+func (t *threads) close() error {
+	t.calling.Wait()
+	return os.NewSyscallError("close", t.wake.close())
+}
 
 func (s *Host) makeErrands() (err error) {
 	r := &s.errands
 	r.timers, r.now, r.check = s.timers, s.now, s.check
-	r.disks.free, r.paths.free, r.memory.free = diskThreads, pathThreads, memoryThreads
+	r.disks.free, r.paths.free, r.memory.free, r.outputs.free = diskThreads, pathThreads, memoryThreads, math.MaxInt
 	s.recall = newRecall(s.newMemories(), &r.memory)
 	if r.carrier, err = s.newCarrier(); err != nil {
 		return err
@@ -250,8 +264,12 @@ func (s *Host) handOff() {
 // endErrands has what is left written down, and gives up what takes too long: the
 // process is about to end.
 func (s *Host) endErrands() error {
-	if s.errands.carrier == nil { // it never came to a turn
-		return s.closeHistories()
+	if s.errands.carrier == nil { // there is no service yet
+		return nil
+	}
+	for _, u := range s.units {
+		u.leaving = nil // it ends for another reason
+		s.endOutput(u)
 	}
 	closed := false
 	done := s.errands.settle(finishPatience, func() {
@@ -260,7 +278,9 @@ func (s *Host) endErrands() error {
 		}
 		if s.handOff(); s.errands.idle() {
 			closed = true
-			s.closeFiles()
+			for _, u := range s.units {
+				s.closeFiles(u)
+			}
 		}
 	})
 	if !done {
@@ -268,31 +288,4 @@ func (s *Host) endErrands() error {
 		return nil
 	}
 	return s.errands.close()
-}
-
-func (s *Host) closeHistories() (err error) {
-	for _, u := range s.units {
-		if u.journal.file != nil {
-			err = errors.Join(err, u.journal.file.Close())
-		}
-	}
-	return err
-}
-
-// closeFiles closes what only errands have used: a close may block too.
-func (s *Host) closeFiles() {
-	for _, u := range s.units {
-		if j := &u.journal; j.file != nil {
-			s.errands.run(&j.lane, finishPatience, func() func() {
-				err := j.file.Close()
-				return func() { s.check(err) }
-			}, nil)
-		}
-		if p := u.pidfile; p != nil {
-			s.errands.run(&p.lane, finishPatience, func() func() {
-				err := p.close()
-				return func() { s.check(err) }
-			}, nil)
-		}
-	}
 }

@@ -48,7 +48,7 @@ type outcome struct {
 	Leaked string
 }
 
-// supervise is such a process: superviseAll can be called but once in one. It prints
+// supervise is such a process: there can be one host after the other in one. It prints
 // its Report, and then its outcome.
 func supervise(p plan) {
 	out := json.NewEncoder(os.Stdout)
@@ -76,12 +76,13 @@ func supervise(p plan) {
 	}
 	before := takeStock()
 	var configs []Config
+	h := HostConfig{Log: slog.New(slog.NewTextHandler(log, nil))}
+	h.Tracking, _ = ParseTracking(p.Tracking)
 	for i, p := range plans {
-		tracking, _ := ParseTracking(p.Tracking)
 		configs = append(configs, Config{
-			Spec: p.Spec, Pidfile: p.Pidfile, Control: must(claims[i].Listen()), StopOnHangup: true, Tracking: tracking,
+			Spec: p.Spec, Pidfile: p.Pidfile, Control: must(claims[i].Listen()), StopOnHangup: true,
 			Program: Program{Path: must(exec.LookPath(p.Args[0])), Args: p.Args, Env: os.Environ(), Files: [3]*os.File{null, null, null}},
-			Log:     slog.New(slog.NewTextHandler(log, nil)),
+			Log:     h.Log,
 			ID:      claims[i].ID(), State: claims[i], History: must(claims[i].History()),
 		})
 		if p.Hang != "" {
@@ -89,7 +90,11 @@ func supervise(p plan) {
 		}
 	}
 	configs[0].Report = func(r Report) { _ = out.Encode(r) }
-	results, err := superviseAll(configs...)
+	s := NewHost(h)
+	results, err := s.supervise(context.Background(), s.done, configs...)
+	if results == nil { // it could not be made
+		results = make([]Result, len(configs))
+	}
 	end := outcome{Result: results[0]}
 	if !p.Forever {
 		end.Leaked = before.leaked()
@@ -279,7 +284,7 @@ func zombies(of int) (pids []string) {
 func fifo(t *testing.T) (path string, hear func() string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "fifo")
-	check(t, exec.Command("mkfifo", path).Run())
+	check(t, unix.Mkfifo(path, 0o600)) // by no child, which a host in this process would have to reap
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	check(t, err)
 	t.Cleanup(func() { _ = f.Close() })

@@ -1,24 +1,24 @@
 package watch
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"respawner/watch/control"
 	"respawner/watch/service"
 	"respawner/watch/settle"
 )
 
 // Host watches services in one epoll loop, on one thread. It has what there is once in a
-// process.
+// process. [NewHost] makes one.
 type Host struct {
 	kernel
+	config  HostConfig
+	mail    mailbox
 	pid     int
 	log     *slog.Logger
 	loop    *loop
@@ -31,7 +31,9 @@ type Host struct {
 	ladder  ladder // how births are known
 
 	table  *settle.Table
-	units  []*unit           // in the order of their numbers, from 1
+	units  []*unit           // in the order of their numbers
+	last   settle.Unit       // the number of the last one that was added
+	ending bool              // all are being ended, and no further one is added
 	kills  []kill            // signals that wait until their process can be opened
 	buried []*settle.Process // of these what there is is to be given back
 	freed  bool              // descriptors were, in this turn
@@ -72,6 +74,10 @@ type unit struct {
 
 	run      int  // the start that came out last
 	adopting bool // what an earlier supervisor has left is looked for
+
+	leaving []func(Result) // are told when it is removed
+	closing int            // how much of it is still to be closed then
+	result  Result         // what they are told
 }
 
 // deadline names a timer of the supervisor: one of a service, of its report, of
@@ -87,63 +93,6 @@ type deadline struct {
 	ladder *ladder
 	record *unit
 	errand *errand
-}
-
-// Result is how a service ended.
-type Result struct {
-	// Status is what a command should exit with, 0 for a normal end.
-	Status int
-	// Text says why.
-	Text string
-	// Last is what there is to be said of the service from then on.
-	Last *control.Status
-}
-
-// Run supervises one service until it has ended. It must be called once in a
-// process, which becomes a child subreaper and gets its signals by way of the
-// loop: TERM, INT and QUIT end the service, USR1 opens log files anew.
-//
-// The error says what kept the loop from being made, or broke it; then the
-// service, if it had been started, runs on without a supervisor.
-func Run(c Config) (Result, error) {
-	if err := Probe(); err != nil {
-		return Result{}, fmt.Errorf("supervise %s: %w", c.Spec.Name, err)
-	}
-	makeThreads()
-	results, err := superviseAll(c)
-	if err != nil {
-		err = fmt.Errorf("supervise %s: %w", c.Spec.Name, err)
-	}
-	return results[0], err
-}
-
-// superviseAll supervises services until all have ended. The first one's log gets what
-// concerns them all.
-func superviseAll(configs ...Config) ([]Result, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	results := make([]Result, len(configs))
-	s, err := newHost(linux{}, configs...)
-	if err != nil {
-		return results, err
-	}
-	err = s.run()
-	for i, u := range s.units {
-		results[i] = s.result(u)
-	}
-	return results, errors.Join(err, s.close())
-}
-
-// run starts the services, and turns the loop until all have ended.
-func (s *Host) run() (err error) {
-	for _, u := range s.units {
-		s.begin(u)
-	}
-	s.settle()
-	for err == nil && !s.done() {
-		err = s.turn()
-	}
-	return err
 }
 
 // turn is a turn of the loop: facts are collected and settled, then the services are told what
@@ -162,6 +111,7 @@ func (s *Host) turn() error {
 	s.lookAtRoots()
 	s.sendKills()
 	s.loop.serve(ready, rankTimer, rankControl)
+	s.mail.take()
 	return s.endTurn()
 }
 
@@ -176,6 +126,7 @@ func (s *Host) endTurn() error {
 	s.settle()
 	s.blind = s.blind && s.table.Unopened() > 0
 	s.sendKills()
+	s.dismissEnded()
 	if s.table.HasMore() {
 		s.spawner.wake() // another turn, whether anything happens or not
 	}
@@ -222,19 +173,27 @@ func (s *Host) isEnding() bool {
 }
 
 // unit returns the service that has a number.
-func (s *Host) unit(id settle.Unit) *unit { return s.units[id-1] }
-
-func (s *Host) done() bool {
-	if s.oom.lane.busy() {
-		return false
-	}
-	for _, u := range s.units {
-		if u.outcome == nil || u.quoting || u.due != nil {
-			return false
-		}
-	}
-	return true
+func (s *Host) unit(id settle.Unit) *unit {
+	i, _ := slices.BinarySearchFunc(s.units, id, func(u *unit, id settle.Unit) int { return cmp.Compare(u.id, id) })
+	return s.units[i]
 }
+
+// find returns the service that has a name; nil if there is none.
+func (s *Host) find(name string) *unit {
+	i := slices.IndexFunc(s.units, func(u *unit) bool { return u.name == name })
+	if i < 0 {
+		return nil
+	}
+	return s.units[i]
+}
+
+// done reports whether all services have ended.
+func (s *Host) done() bool {
+	return !s.oom.lane.busy() && !slices.ContainsFunc(s.units, func(u *unit) bool { return !u.isOver() })
+}
+
+// isOver reports whether a service has ended, and nothing is to be said of that any more.
+func (u *unit) isOver() bool { return u.outcome != nil && !u.quoting && u.due == nil }
 
 // result is the outcome of a service; a broken loop leaves it without one.
 func (s *Host) result(u *unit) Result {
@@ -299,7 +258,9 @@ func (s *Host) signalled(sig unix.Signal) {
 	}
 }
 
+// stop has all services end, and with them the host.
 func (s *Host) stop() {
+	s.ending = true
 	for _, u := range s.units {
 		s.tell(u, service.Stop{})
 	}

@@ -22,7 +22,7 @@ type kernel interface {
 	becomeSubreaper() error
 	newTimers() (timers, error)
 	newSignals() (signalSource, error)
-	newStarter(units int) (starter, error)
+	newStarter() (starter, error)
 	newCarrier() (carrier, error)
 	newOOMReports() (oomReports, error) // nil where nothing is told
 	dial() (connector, error)
@@ -88,7 +88,9 @@ type signalSource interface {
 // starter is the room that starts programs.
 type starter interface {
 	FD() int
-	start(u *unit, run int)
+	// start calls begin on the loop's thread, before there can be a process. What is to be
+	// cleaned before that may take long.
+	start(u *unit, run int, begin func())
 	take() (spawned, bool)
 	// wake makes the descriptor readable, and clear unreadable again.
 	wake()
@@ -142,8 +144,8 @@ func (linux) newSignals() (signalSource, error) {
 	return s, nil
 }
 
-func (linux) newStarter(units int) (starter, error) {
-	s, err := newSpawner(units)
+func (linux) newStarter() (starter, error) {
+	s, err := newSpawner()
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"testing"
@@ -153,9 +154,10 @@ func TestReplayOfAnAdoptedOne(t *testing.T) {
 	for name, known := range map[string]bool{"its parent's death is not known": false, "its parent is out of the table": true} {
 		t.Run(name, func(t *testing.T) {
 			adopted, pidfd := alien(t)
-			child, fd := alien(t, markName+"=x", markID+"=id")
+			id := rand.Text()
+			child, fd := alien(t, markName+"=x", markID+"="+id)
 			g := setUp(t, TrackKernelSet, "exec sleep 1000")
-			g.u.config.ID = "id"
+			g.u.config.ID = id
 			g.adopt(adopted)
 			g.lose(fork(adopted, child))
 			check(t, host.sendSignal(pidfd, unix.SIGKILL))
@@ -179,11 +181,12 @@ func TestReplayOfAnAdoptedOne(t *testing.T) {
 func TestSetIsFullInTheMiddle(t *testing.T) {
 	smallSet(t, 3)
 	adopted, pidfd := alien(t)
-	marked, _ := alien(t, markID+"=id")
+	id := rand.Text()
+	marked, _ := alien(t, markID+"="+id)
 	path, hear := fifo(t)
 	g := setUp(t, TrackBest, fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path))
 	child := pidOf(hear())
-	g.u.config.ID = "id"
+	g.u.config.ID = id
 	g.adopt(adopted)
 	check(t, host.sendSignal(pidfd, unix.SIGKILL))
 	readable(t, pidfd)

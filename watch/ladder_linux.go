@@ -81,9 +81,9 @@ func (s *Host) climb() error {
 }
 
 // firstClimb is that of the start, when there is nothing to be followed yet.
-func (s *Host) firstClimb(wanted Tracking) error {
+func (s *Host) firstClimb() error {
 	l := &s.ladder
-	l.wanted = wanted
+	l.wanted = s.config.Tracking
 	if err := s.climb(); err != nil {
 		return err
 	}

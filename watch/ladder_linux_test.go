@@ -3,7 +3,6 @@ package watch
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"respawner/procconn/procconntest"
 	"respawner/watch/control"
 	"respawner/watch/service"
-	"respawner/watch/settle"
 )
 
 var withConnector = []Tracking{TrackKernelSet, TrackSocketFilter, TrackEvents}
@@ -37,10 +35,10 @@ func TestTrackingWords(t *testing.T) {
 func unborn(t *testing.T, wanted Tracking, conns ...*procconn.Conn) (*Host, error) {
 	t.Helper()
 	dials(t, conns...)
-	s := &Host{kernel: host, pid: os.Getpid(), table: settle.New(os.Getpid(), settle.Policy{})}
+	s := hostOn(host, HostConfig{Tracking: wanted})
 	check(t, errors.Join(s.makeLoop(), s.makeTimers()))
 	t.Cleanup(func() { check(t, s.close()) })
-	return s, s.firstClimb(wanted)
+	return s, s.firstClimb()
 }
 
 // Each step says why it is not the one above it.

@@ -70,8 +70,12 @@ func (l *loop) change(s *slot, events uint32) error {
 	return l.ctl(unix.EPOLL_CTL_MOD, s, events)
 }
 
-// remove takes a descriptor out; the caller closes it afterwards.
+// remove takes a descriptor out, if it is there (nil: it is not); the caller closes it
+// afterwards.
 func (l *loop) remove(s *slot) error {
+	if s == nil {
+		return nil
+	}
 	delete(l.slots, s.key)
 	return l.ctl(unix.EPOLL_CTL_DEL, s, 0)
 }

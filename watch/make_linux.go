@@ -7,35 +7,42 @@ import (
 	"golang.org/x/sys/unix"
 
 	"respawner/watch/service"
-	"respawner/watch/settle"
 )
 
-func newHost(k kernel, configs ...Config) (*Host, error) {
-	s := &Host{kernel: k, pid: k.getpid(), log: configs[0].Log}
-	s.table = settle.New(s.pid, settle.Policy{})
+// build makes the rooms of the host and of its first services.
+func (s *Host) build(configs ...Config) error {
 	s.wasAhead, _ = s.ahead()
-	rooms := []func() error{s.becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, func() error { return s.makeSpawner(len(configs)) }, s.makeErrands, s.makeOOM}
+	rooms := []func() error{s.becomeSubreaper, s.makeLoop, s.makeTimers, s.makeSignals, s.makeSpawner, s.makeErrands, s.makeOOM}
+	err := makeAll(rooms...)
 	for _, c := range configs {
-		rooms = append(rooms, func() error { return s.addUnit(c) })
+		if err == nil {
+			_, err = s.addUnit(c)
+		} else {
+			err = errors.Join(err, c.abandon())
+		}
 	}
-	var err error
+	if err == nil {
+		err = s.firstClimb()
+	}
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	if s.config.Handover != nil { // those that are there are the services'
+		s.takeOverHost(s.config.Handover)
+	} else {
+		s.noteStrangers()
+	}
+	return nil
+}
+
+// makeAll makes rooms until one can't be made.
+func makeAll(rooms ...func() error) (err error) {
 	for _, make := range rooms {
 		if err == nil {
 			err = make()
 		}
 	}
-	if err == nil {
-		err = s.firstClimb(configs[0].Tracking)
-	}
-	if err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	if r := configs[0].Resume; r != nil && r.Upgraded { // those that are there are the services'
-		s.takeOverHost(r.State)
-	} else {
-		s.noteStrangers()
-	}
-	return s, nil
+	return err
 }
 
 // noteStrangers is for children that the process had before it became a supervisor (exec by a
@@ -48,17 +55,20 @@ func (s *Host) noteStrangers() {
 	s.settle()
 }
 
-// addUnit adds a service; its rooms are there when it returns.
-func (s *Host) addUnit(c Config) error {
-	u := s.newUnit(c)
-	s.units = append(s.units, u)
-	u.id = settle.Unit(len(s.units))
-	for _, make := range []func() error{u.makeOutput(s), u.makePidfile(s), u.makeServer(s)} {
-		if err := make(); err != nil {
-			return err
-		}
+// addUnit adds a service; its rooms are there when it returns. With an error they are
+// given back.
+func (s *Host) addUnit(c Config) (*unit, error) {
+	if s.find(c.Spec.Name) != nil {
+		return nil, errors.Join(ErrExists, c.abandon())
 	}
-	return nil
+	u := s.newUnit(c)
+	s.last++
+	u.id, s.units = s.last, append(s.units, u)
+	if err := makeAll(u.makeOutput(s), u.makePidfile(s), u.makeServer(s)); err != nil {
+		s.dismiss(u)
+		return nil, err
+	}
+	return u, nil
 }
 
 func (s *Host) newUnit(c Config) *unit {
@@ -71,7 +81,7 @@ func (s *Host) newUnit(c Config) *unit {
 		users: []int{os.Getuid()},
 	}
 	if c.Resume != nil && c.Resume.Upgraded {
-		u.readHandover(s.now(), s.uptime())
+		u.readHandover(s.config.Handover, s.now(), s.uptime())
 		u.config.Output.Begun = u.handover.Begun
 	}
 	return u
@@ -102,8 +112,8 @@ func (s *Host) makeSignals() (err error) {
 	return err
 }
 
-func (s *Host) makeSpawner(units int) (err error) {
-	if s.spawner, err = s.newStarter(units); err != nil {
+func (s *Host) makeSpawner() (err error) {
+	if s.spawner, err = s.newStarter(); err != nil {
 		return err
 	}
 	_, err = s.loop.add(rankWake, s.spawner.FD(), unix.EPOLLIN, func(uint32) { s.spawned = true })
@@ -120,7 +130,7 @@ func (s *Host) close() error {
 		}
 	}
 	for _, u := range s.units {
-		errs = append(errs, u.close())
+		s.closeServer(u)
 	}
 	s.hangUp()
 	if s.spawner != nil {

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What /proc tells of a process is of two kinds. Its environ and cmdline are in
@@ -69,8 +72,9 @@ const (
 
 // reader reads the memory of some processes, one after the other.
 type reader struct {
-	results chan memory // has room for all
-	left    atomic.Bool // it is left behind: what it reads is not wanted any more
+	results chan memory  // has room for all
+	thread  atomic.Int32 // its thread, 0 before it runs
+	left    atomic.Bool  // it is left behind: what it reads is not wanted any more
 	done    atomic.Bool
 	on      memory // when it is left behind: the process that it is stuck at
 }
@@ -192,6 +196,10 @@ func (m *readers) readOn(pids []int, stat func(int) (procStat, error), get func(
 			continue
 		case <-patience.C:
 		}
+		if time.Now().Before(end) && !r.isStuck() { // the machine is busy
+			patience.Reset(memoryPatience)
+			continue
+		}
 		r.left.Store(true)
 		now, _ := stat(pids[len(read)]) // a dead one has no start, and is not passed over
 		r.on = memory{pid: pids[len(read)], start: now.start, err: errFrozen}
@@ -202,13 +210,27 @@ func (m *readers) readOn(pids []int, stat func(int) (procStat, error), get func(
 }
 
 func (r *reader) run(pids []int, stat func(int) (procStat, error), get func(int) (string, error)) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	defer r.done.Store(true)
+	r.thread.Store(int32(unix.Gettid()))
 	for _, pid := range pids {
 		if r.left.Load() {
 			return
 		}
 		r.results <- readMemory(pid, stat, get)
 	}
+}
+
+// isStuck reports whether a reader waits in the kernel. One that waits for a processor, the machine's or that of
+// Go's runtime (by a futex), only needs more time.
+func (r *reader) isStuck() bool {
+	thread := r.thread.Load()
+	if thread == 0 {
+		return false
+	}
+	call, _ := readUpTo(fmt.Sprintf("/proc/self/task/%d/syscall", thread), 256)
+	return !bytes.HasPrefix(call, []byte("running")) && !bytes.HasPrefix(call, fmt.Appendf(nil, "%d ", unix.SYS_FUTEX))
 }
 
 // readMemory reads between two looks at which process has the pid.

@@ -26,7 +26,7 @@ type startJob struct {
 	until time.Duration // it takes its time: a slow file system
 }
 
-func (m *model) newStarter(int) (starter, error) {
+func (m *model) newStarter() (starter, error) {
 	s := &modelStarter{m: m}
 	s.number = m.open(s)
 	return s, nil

@@ -24,7 +24,7 @@ func (u *unit) makePidfile(s *Host) func() error {
 		}
 		p := u.pidfile
 		s.errands.run(&p.lane, pathPatience, func() func() { p.watch(); return p.touch }, nil) // it may be there already
-		_, err = s.loop.add(rankPidfile, p.fd, unix.EPOLLIN, func(uint32) { p.drain() })
+		p.slot, err = s.loop.add(rankPidfile, p.fd, unix.EPOLLIN, func(uint32) { p.drain() })
 		return err
 	}
 }

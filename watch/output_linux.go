@@ -30,8 +30,10 @@ type output struct {
 	log    *slog.Logger
 
 	requests chan func()
+	leaving  chan struct{} // closed when the room is to end
 	quotes   chan []string
-	wake     *wake         // tells the loop of quotes
+	wake     *wake // tells the loop of quotes
+	slot     *slot
 	ended    chan struct{} // closed by the goroutine, whose all else is
 
 	text    []byte // read, but not yet a line
@@ -59,7 +61,7 @@ func newOutput(c Output, log *slog.Logger) (*output, error) {
 	}
 	o := &output{
 		pipe: c.Pipe.Reader(), stream: in, sink: c.Sink, log: log,
-		requests: make(chan func(), 4), quotes: make(chan []string, 1), wake: w, ended: make(chan struct{}),
+		requests: make(chan func(), 4), leaving: make(chan struct{}), quotes: make(chan []string, 1), wake: w, ended: make(chan struct{}),
 		text: append(make([]byte, 0, maxLine+outputBuffer), c.Begun...),
 	}
 	go o.run()
@@ -171,9 +173,15 @@ func (o *output) oblige() {
 		select {
 		case request := <-o.requests:
 			request()
+			continue
 		default:
-			return
 		}
+		select {
+		case <-o.leaving:
+			o.writeRest()
+		default:
+		}
+		return
 	}
 }
 
@@ -220,22 +228,22 @@ func (o *output) quote(begun time.Time) bool {
 	})
 }
 
-// finish writes what is still in the pipe, the beginning of a line too, and
-// ends the room. A sink that takes no more is left alone, with the goroutine
-// that waits for it: the process is about to end.
-func (o *output) finish() error {
-	patience := time.After(finishPatience)
-	select {
-	case o.requests <- o.writeRest:
-		o.rouse()
-	case <-patience:
-		return errStuck
-	}
-	select {
-	case <-o.ended:
-		return o.wake.close()
-	case <-patience:
-		return errStuck
+// end has what is still in the pipe be written, the beginning of a line too, and the
+// room end. It never blocks.
+func (o *output) end() {
+	close(o.leaving)
+	o.rouse()
+}
+
+// await returns when that has come about, which a sink that takes no more holds up for ever.
+// It is for another thread; the loop must not look at the wake any more.
+func (o *output) await() error {
+	for {
+		select {
+		case <-o.quotes: // of no use any more
+		case <-o.ended:
+			return o.wake.close()
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 type pidfile struct {
 	path    string
 	fd      int // inotify, -1 where there is none
+	slot    *slot
 	lane    lane
 	changed bool // it may say something else than what was read
 }

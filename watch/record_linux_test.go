@@ -146,8 +146,8 @@ func FuzzHandover(f *testing.F) {
 	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, state []byte) {
 		u := &unit{name: "x", log: slog.New(slog.DiscardHandler)}
-		u.config.Resume = &Resume{State: state, Upgraded: true}
-		u.readHandover(time.Unix(2, 0), time.Hour)
+		u.config.Resume = &Resume{Upgraded: true}
+		u.readHandover(state, time.Unix(2, 0), time.Hour)
 		switch r := u.config.Resume; {
 		case u.machine == nil && (r.Upgraded || r.State != nil || r.Then != ThenGoOn):
 			t.Errorf("%q: refused, and %+v", state, r)

@@ -19,7 +19,7 @@ func (u *unit) makeOutput(s *Host) func() error {
 		if u.output, err = newOutput(u.config.Output, u.log); err != nil {
 			return err
 		}
-		_, err = s.loop.add(rankWake, u.output.wake.fd, unix.EPOLLIN, func(uint32) {
+		u.output.slot, err = s.loop.add(rankWake, u.output.wake.fd, unix.EPOLLIN, func(uint32) {
 			u.output.wake.clear()
 			s.quoted(u, <-u.output.quotes)
 		})

@@ -56,7 +56,7 @@ func (p *peer) answer(line []byte) error {
 		if req.Checked {
 			return p.await(waitUpgrade, nil)
 		}
-		return p.send(control.Reply{Upgrade: v.u.offer()})
+		return p.send(control.Reply{Upgrade: v.s.offer()})
 	case control.OpReset:
 		v.s.tell(v.u, service.Reset{})
 		v.s.note(v.u, control.Event{What: "reset"})

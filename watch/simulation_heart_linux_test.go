@@ -25,8 +25,8 @@ const (
 type heart struct{ s *Host }
 
 // newHeart makes a supervisor that answers a client, by the descriptor fd.
-func newHeart(k kernel, configs []Config, client *modelClient, fd int) (*heart, error) {
-	s, err := newHost(k, configs...)
+func newHeart(k kernel, c HostConfig, configs []Config, client *modelClient, fd int) (*heart, error) {
+	s, err := newHost(k, c, configs...)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func newHeart(k kernel, configs []Config, client *modelClient, fd int) (*heart, 
 func (h *heart) unit(i int) *unit { return h.s.units[i] }
 
 // run returns when all services have ended.
-func (h *heart) run() error { return h.s.run() }
+func (h *heart) run() error { return h.s.run(h.s.done) }
 
 func (h *heart) close() error {
 	for _, u := range h.s.units {
@@ -169,16 +169,18 @@ func recorded(state []byte) (pids []int) {
 
 // What passes between the heart and what starts programs.
 
-func (s *modelStarter) start(u *unit, run int) {
+func (s *modelStarter) start(u *unit, run int, begin func()) {
+	begin()
 	s.begin(s.m.life.heart.index(u), spawned{unit: u, run: run})
 }
 
-// Exec is Config.Exec: what is handed over is for all services.
+// Exec is HostConfig.Exec: what is handed over is for all services.
 func (l *life) exec(state []byte, _ []int) error { panic(upgraded{state}) }
 
 // resumeUpgraded has the services go on with what an upgrade has handed over.
 func (l *life) resumeUpgraded(state []byte) {
+	l.config.Handover = state
 	for _, s := range l.subjects {
-		s.config.Resume = &Resume{State: state, Upgraded: true}
+		s.config.Resume = &Resume{Upgraded: true}
 	}
 }

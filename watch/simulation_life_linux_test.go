@@ -18,6 +18,7 @@ import (
 type life struct {
 	m        *model
 	heart    *heart
+	config   HostConfig
 	subjects []*subject
 	steps    int
 	by       [TrackPidfile + 1]int // steps, by the step of the ladder that the supervisor stands on
@@ -55,11 +56,9 @@ func newLife(seed uint64, services int, secrets bool) *life {
 	if secrets && c.IntN(2) == 0 {
 		l.m.knobs.secrets, l.m.knobs.hidepid, l.m.knobs.shared = true, c.IntN(3), false
 	}
-	tracking := l.drawStep(c)
+	l.config = HostConfig{Log: slog.New(logOf{l}), Tracking: l.drawStep(c), Exec: l.exec}
 	for i := range n {
-		s := l.newSubject(i, c)
-		s.config.Tracking = tracking
-		l.subjects = append(l.subjects, s)
+		l.subjects = append(l.subjects, l.newSubject(i, c))
 	}
 	return l
 }
@@ -177,7 +176,8 @@ func (l *life) run() (end any) {
 	for _, s := range l.subjects {
 		configs = append(configs, s.config)
 	}
-	h, err := newHeart(l.m, configs, client, fd)
+	h, err := newHeart(l.m, l.config, configs, client, fd)
+	l.config.Handover = nil
 	if err != nil {
 		l.violated("%v", err)
 	}

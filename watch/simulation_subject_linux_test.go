@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -43,7 +42,7 @@ func (l *life) newSubject(i int, c *rand.Rand) *subject {
 	s := &subject{l: l, i: i}
 	s.config = Config{
 		Spec: l.spec(i, c), Program: Program{Path: "/daemon", Args: []string{"/daemon"}}, Control: -1, State: s,
-		Log: slog.New(logOf{l}), Exec: l.exec,
+		Log: l.config.Log,
 	}
 	s.config.ID = "id-" + s.config.Spec.Name
 	return s

@@ -55,16 +55,19 @@ type spawner struct{ *spawn.Spawner[*spawned] }
 // may be slow.
 const maxCleaning = 4
 
-func newSpawner(units int) (*spawner, error) {
-	s, err := spawn.New[*spawned](min(units, maxCleaning))
+func newSpawner() (*spawner, error) {
+	s, err := spawn.New[*spawned](maxCleaning)
 	return &spawner{s}, err
 }
 
 // start has the program of u started; the result comes by way of the descriptor.
-func (s *spawner) start(u *unit, run int) {
+func (s *spawner) start(u *unit, run int, begin func()) {
 	r := spawn.Request[*spawned]{
-		Key:     &spawned{unit: u, run: run},
-		Command: func(*spawned) (spawn.Command, error) { return u.program.command() },
+		Key: &spawned{unit: u, run: run},
+		Command: func(*spawned) (spawn.Command, error) {
+			begin()
+			return u.program.command()
+		},
 	}
 	if was := u.claimed; len(u.program.Clean) > 0 || u.pidfile != nil {
 		r.Prepare = func(out *spawned) { // on another thread, since a file system may be slow

@@ -26,9 +26,9 @@ func next(t *testing.T, s *spawner) spawned {
 // exec starts a program by a spawner of its own.
 func (p *Program) exec(t *testing.T) (pid, pidfd int) {
 	t.Helper()
-	s, err := newSpawner(1)
+	s, err := newSpawner()
 	check(t, err)
-	s.start(&unit{program: *p}, 1)
+	s.start(&unit{program: *p}, 1, func() {})
 	out := next(t, s)
 	check(t, errors.Join(out.err, s.close()))
 	return out.pid, out.pidfd
@@ -36,7 +36,7 @@ func (p *Program) exec(t *testing.T) (pid, pidfd int) {
 
 func openSpawner(t *testing.T) *spawner {
 	t.Helper()
-	s, err := newSpawner(1)
+	s, err := newSpawner()
 	check(t, err)
 	t.Cleanup(func() { check(t, s.close()) })
 	return s
@@ -46,7 +46,7 @@ func openSpawner(t *testing.T) *spawner {
 // blocked, as the loop has.
 func spawnBy(t *testing.T, s *spawner, p Program, run int) spawned {
 	t.Helper()
-	s.start(&unit{program: p}, run)
+	s.start(&unit{program: p}, run, func() {})
 	out := next(t, s)
 	if out.run != run {
 		t.Fatalf("woken for %+v", out)
@@ -179,10 +179,10 @@ func TestSpawnFailure(t *testing.T) {
 
 // A spawner that is closed with a result not yet taken does not hang.
 func TestSpawnerClosesWithResults(t *testing.T) {
-	s, err := newSpawner(1)
+	s, err := newSpawner()
 	check(t, err)
 	p := program(t, "true")
 	p.Path = "/nonexistent"
-	s.start(&unit{program: p}, 1)
+	s.start(&unit{program: p}, 1, func() {})
 	check(t, s.close())
 }

@@ -50,9 +50,9 @@ func prepare(t *testing.T, step Tracking, script string, conns ...*procconn.Conn
 	runtime.LockOSThread()
 	g := &stage{t: t, log: &bytes.Buffer{}}
 	dials(t, conns...)
-	s, err := newHost(host, Config{
-		Spec: service.Spec{Name: "x", StopTimeout: patient}, Program: program(t, "sh", "-c", script), Tracking: step,
-		Control: -1, Log: slog.New(slog.NewTextHandler(g.log, nil)),
+	log := slog.New(slog.NewTextHandler(g.log, nil))
+	s, err := newHost(host, HostConfig{Tracking: step, Log: log}, Config{
+		Spec: service.Spec{Name: "x", StopTimeout: patient}, Program: program(t, "sh", "-c", script), Control: -1, Log: log,
 	})
 	check(t, err)
 	g.Host, g.u = s, s.units[0]
@@ -60,6 +60,12 @@ func prepare(t *testing.T, step Tracking, script string, conns ...*procconn.Conn
 	s.begin(g.u)
 	readable(t, s.spawner.FD())
 	return g
+}
+
+// newHost returns a host of which the test has the loop turn.
+func newHost(k kernel, h HostConfig, configs ...Config) (*Host, error) {
+	s := hostOn(k, h)
+	return s, s.build(configs...)
 }
 
 func (g *stage) tearDown() {

@@ -14,7 +14,7 @@ func (s *Host) status(u *unit) *control.Status {
 	snap := u.machine.Snapshot()
 	spec := u.config.Spec
 	out := &control.Status{
-		Name: u.name, State: snap.State.String(), Since: snap.Since, MainPID: snap.Main, SupervisorPID: s.pid, Version: u.config.Version,
+		Name: u.name, State: snap.State.String(), Since: snap.Since, MainPID: snap.Main, SupervisorPID: s.pid, Version: s.config.Version,
 		Command: u.config.Program.Args, Folder: u.config.Program.Dir,
 		Restarts: snap.Restarts, RespawnLimit: spec.RespawnLimit, PIDs: []int{}, Processes: []control.Process{},
 		Follow: spec.Follow.String(), Followed: snap.Followed,

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -43,12 +42,11 @@ func (s *Host) do(u *unit, e service.Effect) {
 		if u.output != nil {
 			u.output.begin(u.begun)
 		}
-		s.table.Starting(u.id)
-		s.spawner.start(u, e.Run)
+		s.spawner.start(u, e.Run, func() { s.table.Starting(u.id) })
 		u.claimed, u.note = 0, ""
 	case service.Kill:
 		if p := s.table.Known(u.id, e.PID); p != nil {
-			s.kills = append(s.kills, kill{p, signalOf(e)})
+			s.kills = append(s.kills, kill{u, p, signalOf(e)})
 		}
 	case service.Arm:
 		s.check(s.timers.Set(deadline{unit: u, timer: e.Timer}, e.At))
@@ -83,6 +81,7 @@ func (u *unit) say(l service.Log) {
 
 // kill is a signal that is to be sent to a process.
 type kill struct {
+	u   *unit
 	p   *settle.Process
 	sig unix.Signal
 }
@@ -120,7 +119,7 @@ func (s *Host) sendKill(k kill) {
 		err = s.sendSignal(k.p.FD, unix.SIGCONT)
 	}
 	if k.p.Refused = err; err != nil {
-		s.unit(k.p.Unit).log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.PID), "error", err)
+		k.u.log.Warn(fmt.Sprintf("pid %d can't be signalled", k.p.PID), "error", err)
 	}
 }
 
@@ -176,17 +175,6 @@ func (u *unit) cleaned(removed []string, err error) {
 		u.unclean = strings.ReplaceAll(err.Error(), "\n", "; ")
 		u.log.Warn(u.name + ": " + u.unclean)
 	}
-}
-
-func (u *unit) close() error {
-	var errs []error
-	if u.output != nil {
-		errs = append(errs, u.output.finish())
-	}
-	if u.server != nil {
-		errs = append(errs, u.server.close())
-	}
-	return errors.Join(errs...)
 }
 
 // noteBlind tells, once, that there is no descriptor for a process that lives.

@@ -85,12 +85,13 @@ func (s *Host) recordLast() (wrote bool) {
 
 // isCalm reports whether nothing is half done.
 func (s *Host) isCalm() bool {
-	return s.table.IsCalm() && !slices.ContainsFunc(s.kills, func(k kill) bool { return k.p.Life != settle.Unopened })
+	return s.table.IsCalm() && !slices.ContainsFunc(s.units, func(u *unit) bool { return u.machine.Spawning() }) &&
+		!slices.ContainsFunc(s.kills, func(k kill) bool { return k.p.Life != settle.Unopened })
 }
 
 // upgrade does not return unless it has failed; then nothing has changed.
 func (s *Host) upgrade() error {
-	exec := s.units[0].config.Exec
+	exec := s.config.Exec
 	if exec == nil {
 		return errors.New("this supervisor can't exec another binary")
 	}
@@ -151,8 +152,8 @@ func (s *Host) heedLastSignals() (err error) {
 }
 
 // offer is what a client needs to know to try the other binary.
-func (u *unit) offer() *control.Upgrade {
-	return &control.Upgrade{Binary: u.config.Binary, Args: os.Args, Version: u.config.Version}
+func (s *Host) offer() *control.Upgrade {
+	return &control.Upgrade{Binary: s.config.Binary, Args: os.Args, Version: s.config.Version}
 }
 
 func (s *Host) handOver() handover {
@@ -183,8 +184,8 @@ func (s *Host) handOverUnit(u *unit) unitHandover {
 
 // readHandover reads what the earlier binary handed over, and makes the unit's machine of it. If
 // that makes no sense, what runs is gone on with as after the death of a supervisor.
-func (u *unit) readHandover(now time.Time, uptime time.Duration) {
-	h, err := u.findHandover()
+func (u *unit) readHandover(state []byte, now time.Time, uptime time.Duration) {
+	h, err := u.findHandover(state)
 	var m *service.Machine
 	if err == nil {
 		h.Record.rebase(now, uptime)
@@ -198,9 +199,9 @@ func (u *unit) readHandover(now time.Time, uptime time.Duration) {
 	u.handover, u.machine, u.outcome = h, m, h.Outcome
 }
 
-func (u *unit) findHandover() (unitHandover, error) {
+func (u *unit) findHandover(state []byte) (unitHandover, error) {
 	var all handover
-	if err := json.Unmarshal(u.config.Resume.State, &all); err != nil {
+	if err := json.Unmarshal(state, &all); err != nil {
 		return unitHandover{}, err
 	}
 	i := slices.IndexFunc(all.Units, func(h unitHandover) bool { return h.Name == u.name })
@@ -252,8 +253,8 @@ func (s *Host) takeOver(u *unit) {
 func (s *Host) tookOver(u *unit) {
 	u.handover = unitHandover{}
 	s.tell(u, service.Resume{})
-	u.log.Info(fmt.Sprintf("%s: upgraded in place to %s", u.name, u.config.Version))
-	s.note(u, control.Event{What: "upgraded", PID: u.machine.Gist().Main, Text: "to " + u.config.Version})
+	u.log.Info(fmt.Sprintf("%s: upgraded in place to %s", u.name, s.config.Version))
+	s.note(u, control.Event{What: "upgraded", PID: u.machine.Gist().Main, Text: "to " + s.config.Version})
 	u.server.upgraded()
 }
 

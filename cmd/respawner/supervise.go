@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -160,7 +161,7 @@ func (s *supervision) hold() (*control.Status, error) {
 		return nil, err
 	}
 	s.warn(warning)
-	c, err := s.configure()
+	h, c, err := s.configure()
 	if err == nil {
 		err = s.goOn(&c)
 	}
@@ -173,7 +174,7 @@ func (s *supervision) hold() (*control.Status, error) {
 		unborn = r.Ended && r.Status != 0
 		s.tell(announce(s.o.Name, r))
 	}
-	result, err := watch.Run(c)
+	result, err := watch.Run(context.Background(), h, c)
 	s.alone = err != nil && (s.alone || result.Last != nil)
 	if err == nil {
 		err = s.o.ending(result)
@@ -189,7 +190,7 @@ func (s *supervision) hold() (*control.Status, error) {
 func (s *supervision) goOn(c *watch.Config) error {
 	switch name := s.o.Name; {
 	case s.before != nil:
-		c.Resume = &watch.Resume{State: s.before.State, Upgraded: true}
+		c.Resume = &watch.Resume{Upgraded: true}
 		return nil
 	case s.claim.TakenUp():
 		s.log.Warn(name + ": its supervisor has died: taking over what it left")
@@ -229,17 +230,34 @@ func said(o options, text string) string {
 	return text
 }
 
-func (s *supervision) configure() (watch.Config, error) {
-	o := s.o
-	files, err := stdio(o.Foreground)
+func (s *supervision) configure() (watch.HostConfig, watch.Config, error) {
+	socket, err := s.listen()
 	if err != nil {
-		return watch.Config{}, err
+		return watch.HostConfig{}, watch.Config{}, err
 	}
+	h, err := s.configureHost(socket)
+	if err != nil {
+		return watch.HostConfig{}, watch.Config{}, err
+	}
+	c, err := s.configureService(socket)
+	return h, c, err
+}
+
+func (s *supervision) configureHost(socket int) (watch.HostConfig, error) {
 	self, err := os.Executable() // later the file may have been moved away
 	if err != nil {
-		return watch.Config{}, fmt.Errorf("find the installed binary: %w", err)
+		return watch.HostConfig{}, fmt.Errorf("find the installed binary: %w", err)
 	}
-	socket, err := s.listen()
+	h := watch.HostConfig{Log: s.log.Logger, Tracking: s.o.Tracking, Version: version, Binary: self, Exec: s.exec(self, socket)}
+	if s.before != nil {
+		h.Handover = s.before.State
+	}
+	return h, nil
+}
+
+func (s *supervision) configureService(socket int) (watch.Config, error) {
+	o := s.o
+	files, err := stdio(o.Foreground)
 	if err != nil {
 		return watch.Config{}, err
 	}
@@ -256,10 +274,9 @@ func (s *supervision) configure() (watch.Config, error) {
 			Path: s.path, Dir: o.Folder, Args: append([]string{s.path}, o.Args...), Env: s.environ(),
 			Files: files, Clean: o.Clean,
 		},
-		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
+		Pidfile: o.Pidfile, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
 		ID: s.claim.ID(), State: s.claim, History: history,
 		Control: socket, ControlGroup: o.ControlGroup,
-		Version: version, Binary: self, Exec: s.exec(self, socket),
 		Log: s.log.Logger, Reopen: s.log.reopen,
 	}, nil
 }

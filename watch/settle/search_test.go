@@ -137,6 +137,40 @@ func TestStrangerIsNotLookedAt(t *testing.T) {
 	}
 }
 
+// A service that is removed is told of nothing any more, whatever was asked or has happened for it, and
+// what is found of it is a stranger's.
+func TestForget(t *testing.T) {
+	table := family(t, Policy{})
+	table.Starting(1)
+	table.Seek(1, 7, 7)
+	table.searchMarks(1)
+	table.searchOn()
+	table.Execed(3)
+	dead := table.Process(4)
+	table.Stirred(dead)
+	table.Forget(1)
+	qs := table.Questions()
+	if len(qs) != 1 || qs[0].Ask != Open || qs[0].P.PID != 7 {
+		t.Fatalf("asked %v", qs)
+	}
+	table.Marked(1, []Found{{8, 8}}, nil) // comes too late
+	table.Opened(qs[0].P, Look{Result: Opening, FD: 9, Known: true, Start: 7})
+	answer(table, alive(5))
+	table.Impatient(dead)
+	answer(table, alive(5))
+	if all := table.Settled(); len(all) != 0 {
+		t.Errorf("told %v", all)
+	}
+	if table.Known(1, 3) != nil || table.Process(7) == nil || dead.Life != Buried || !table.IsCalm() {
+		t.Errorf("something is left of it:\n%s", table)
+	}
+	for _, p := range table.All() {
+		if p.Unit != Stranger {
+			t.Errorf("%v is of %d", p, p.Unit)
+		}
+	}
+}
+
 // Marks are read again while there is anything new: a process with the mark, or one that can't be read any
 // more.
 func TestMarksAreReadAgain(t *testing.T) {

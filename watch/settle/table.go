@@ -121,14 +121,28 @@ func (t *Table) claim(p *Process, u Unit) {
 	}
 }
 
-// Forget takes all processes of a service out of the table, without a word to it.
+// Forget is for a service that is removed: it is told of nothing any more, and processes that it may
+// still have are strangers.
 func (t *Table) Forget(u Unit) {
 	delete(t.starts, u)
 	delete(t.adopting, u)
-	for _, p := range t.All() {
-		if p.Unit == u {
-			p.Unit, p.told = Stranger, true
+	delete(t.searches, u)
+	t.events = slices.DeleteFunc(t.events, func(e Event) bool { return e.Unit == u })
+	t.asked = slices.DeleteFunc(t.asked, func(q Question) bool { return q.Ask == Marks && q.Unit == u })
+	for _, p := range t.Kept() {
+		p.disown(u)
+	}
+	for _, q := range t.asked {
+		if q.P != nil {
+			q.P.disown(u)
 		}
+	}
+}
+
+// disown makes a stranger of a process of a service.
+func (p *Process) disown(u Unit) {
+	if p.Unit == u {
+		p.Unit, p.told = Stranger, true
 	}
 }
 
