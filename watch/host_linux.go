@@ -55,6 +55,7 @@ type unit struct {
 	pidfile  *pidfile
 	output   *output
 	journal  journal
+	keeper   keeper
 	recorder recorder
 	handover unitHandover  // of an earlier binary in this process
 	quoting  bool          // the program's last words were asked for
@@ -76,7 +77,7 @@ type unit struct {
 
 // deadline names a timer of the supervisor: one of a service, of its report, of
 // a client, of a control socket, of a dead process, of the ladder, of a record,
-// or of an errand.
+// of the supervisor's files, or of an errand.
 type deadline struct {
 	unit   *unit
 	timer  service.Timer
@@ -86,6 +87,7 @@ type deadline struct {
 	dead   *settle.Process
 	ladder *ladder
 	record *unit
+	keeper *unit
 	errand *errand
 }
 
@@ -261,6 +263,8 @@ func (s *Host) due(d deadline) {
 		d.server.resume()
 	case d.ladder != nil:
 		s.probe()
+	case d.keeper != nil:
+		s.keeperDue(d.keeper)
 	case d.record != nil:
 		s.recordDue(d.record)
 	case d.errand != nil:

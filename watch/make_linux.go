@@ -53,7 +53,7 @@ func (s *Host) addUnit(c Config) error {
 	u := s.newUnit(c)
 	s.units = append(s.units, u)
 	u.id = settle.Unit(len(s.units))
-	for _, make := range []func() error{u.makeOutput(s), u.makePidfile(s), u.makeServer(s)} {
+	for _, make := range []func() error{u.makeOutput(s), u.makePidfile(s), u.makeServer(s), u.makeKeeper(s)} {
 		if err := make(); err != nil {
 			return err
 		}

@@ -24,7 +24,9 @@ type supervision struct {
 	dir    *control.Dir
 	claim  *control.Claim
 	before *baggage // of an earlier binary in this process, nil for none
-	alone  bool     // the service may run on without us: somebody is to find it
+	alone  bool     // the service may run on without us: it is to be found
+	unsaid error    // why the log that was chosen could not be opened
+	output watch.Output
 
 	warnings []string // what the user should know besides
 }
@@ -68,27 +70,47 @@ func takeOver(o options, path string, before *baggage) error {
 	return s.run(s.reclaim)
 }
 
-// run opens the log and the runtime directory, has the service claimed, and
-// supervises it.
+// run opens the log, has the service claimed, and supervises it.
 func (s *supervision) run(claim func() error) (err error) {
-	var warning string
-	if s.log, warning, err = newLogger(s.o); err != nil {
+	if err = s.openLog(); err != nil {
 		return err
 	}
-	s.warn(warning)
-	if s.dir, err = control.MakeDir(s.o.RuntimeDir); err == nil {
-		defer s.dir.Close()
-		err = claim()
-	}
+	err = claim()
 	if err == nil && s.claim != nil {
 		err = s.superviseClaimed()
 	}
+	if s.dir != nil {
+		err = errors.Join(err, s.dir.Close())
+	}
 	return errors.Join(err, s.log.close())
+}
+
+// openLog opens the log that was chosen, or else another one: what runs already is to be gone on with,
+// or ended, all the same.
+func (s *supervision) openLog() (err error) {
+	fd := 0
+	if s.before != nil {
+		fd = s.before.Log
+	}
+	var warning string
+	s.log, warning, s.unsaid = goOnLogging(s.o, fd)
+	if s.unsaid != nil {
+		instead := s.o
+		instead.Log = logSyslog
+		s.log, warning, err = newLogger(instead)
+	}
+	if err == nil {
+		s.warn(warning)
+	}
+	return err
 }
 
 // takeClaim claims the service, unless somebody already does; that is no
 // failure.
 func (s *supervision) takeClaim() (err error) {
+	if s.dir, err = control.MakeDir(s.o.RuntimeDir); err != nil {
+		return err
+	}
 	if s.o.ControlGroup != 0 {
 		if err := s.dir.Share(s.o.ControlGroup); err != nil {
 			return err
@@ -112,21 +134,38 @@ func (s *supervision) takeClaim() (err error) {
 			return errors.Join(err, claim.Abandon())
 		}
 	}
+	if s.unsaid != nil && !claim.TakenUp() {
+		return errors.Join(s.unsaid, claim.Release(nil))
+	}
+	s.warnUnsaid()
 	if err := claim.WritePidfile(s.o.supervisorPidfile(s.o.Name)); err != nil {
 		if s.o.PidDir == s.o.RuntimeDir && !claim.TakenUp() {
 			return errors.Join(err, claim.Release(nil))
 		}
 		s.log.Warn(s.o.Name+": going on without it", "error", err) // another user's service may have the name
 	}
+	if claim.Weak != nil {
+		s.log.Warn(s.o.Name+": never remove its files", "error", claim.Weak)
+	}
 	s.claim = claim
 	return nil
 }
 
-// reclaim goes on with the claim of the earlier binary.
+// reclaim goes on with the claim of the earlier binary. There is no way back: whatever is not as it
+// should be is told of.
 func (s *supervision) reclaim() (err error) {
-	lock := os.NewFile(uintptr(s.before.Lock), "lock")
-	s.claim, err = s.dir.Reclaim(s.o.Name, s.o.supervisorPidfile(s.o.Name), lock)
-	return err
+	if s.claim, err = control.TakeOver(s.o.Name, s.before.Handover, s.o.ControlGroup); err != nil {
+		s.log.Error(s.o.Name+": going on all the same", "error", err)
+	}
+	s.warnUnsaid()
+	return nil
+}
+
+// warnUnsaid says where messages go, if the log that was chosen could not be opened.
+func (s *supervision) warnUnsaid() {
+	if s.unsaid != nil {
+		s.warn(fmt.Sprintf("messages go to syslog: %v", s.unsaid))
+	}
 }
 
 func (s *supervision) superviseClaimed() error {
@@ -155,7 +194,7 @@ func (s *supervision) nothingLeft() error {
 // hold supervises what is claimed. It returns the last words to be left
 // behind: none after a start that came to nothing.
 func (s *supervision) hold() (*control.Status, error) {
-	output, warning, err := openOutput(s.o, s.claim)
+	warning, err := s.openOutput()
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +207,7 @@ func (s *supervision) hold() (*control.Status, error) {
 		return nil, err
 	}
 	unborn := false
-	c.Output = output
+	c.Output = s.output
 	c.Report = func(r watch.Report) {
 		unborn = r.Ended && r.Status != 0
 		s.tell(announce(s.o.Name, r))
@@ -182,6 +221,16 @@ func (s *supervision) hold() (*control.Status, error) {
 		return nil, err
 	}
 	return result.Last, err
+}
+
+// openOutput opens what the program writes to. It returns what the user is to be warned of.
+func (s *supervision) openOutput() (warning string, err error) {
+	fd := 0
+	if s.before != nil {
+		fd = s.before.Output
+	}
+	s.output, warning, err = openOutput(s.o, s.claim, s.alone, fd)
+	return warning, err
 }
 
 // goOn says what there is to go on with: what an earlier binary has handed
@@ -243,9 +292,11 @@ func (s *supervision) configure() (watch.Config, error) {
 	if err != nil {
 		return watch.Config{}, err
 	}
-	history, err := s.claim.History()
-	if err != nil {
+	var history watch.HistoryFile // which stays nil where there is none
+	if h, err := s.claim.History(); err != nil {
 		s.log.Warn(o.Name+": going on without a history", "error", err)
+	} else {
+		history = h
 	}
 	return watch.Config{
 		Spec: service.Spec{
@@ -257,9 +308,9 @@ func (s *supervision) configure() (watch.Config, error) {
 			Files: files, Clean: o.Clean,
 		},
 		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
-		ID: s.claim.ID(), State: s.claim, History: history,
+		ID: s.claim.ID(), State: s.claim, History: history, Files: s.claim,
 		Control: socket, ControlGroup: o.ControlGroup,
-		Version: version, Binary: self, Exec: s.exec(self, socket),
+		Version: version, Binary: self, Exec: s.exec(self),
 		Log: s.log.Logger, Reopen: s.log.reopen,
 	}, nil
 }
@@ -272,18 +323,20 @@ func (s *supervision) environ() []string {
 
 // listen makes the control socket, unless the earlier binary had one.
 func (s *supervision) listen() (int, error) {
-	if s.before != nil {
-		return s.before.Socket, nil
+	if fd := s.claim.Socket(); fd >= 0 {
+		return fd, nil
 	}
 	return s.claim.Listen()
 }
 
-// exec has the installed binary go on in this process.
-func (s *supervision) exec(binary string, socket int) func(state []byte, keep []int) error {
+// exec has the installed binary go on in this process. All that is open is handed over.
+func (s *supervision) exec(binary string) func(state []byte, keep []int) error {
 	return func(state []byte, keep []int) error {
-		s.log.flush()
-		lock := int(s.claim.Lock().Fd())
-		return reexec(binary, baggage{State: state, Lock: lock, Socket: socket, Procs: os.Getenv(procsEnv)}, keep)
+		b := baggage{Handover: s.claim.HandOver(), State: state, Log: s.log.flush(), Procs: os.Getenv(procsEnv)}
+		if f, isFile := s.output.Sink.(*outputFile); isFile && f.file != nil {
+			b.Output = int(f.file.Fd())
+		}
+		return reexec(binary, b, keep)
 	}
 }
 
