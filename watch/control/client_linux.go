@@ -238,6 +238,7 @@ func (d *Dir) talk(ctx context.Context, name string, say func(c *conversation, p
 		}
 		if err == nil {
 			err = changes.watch(d)
+			d.places.knock(name) // its socket may have been removed
 		}
 		if err != nil {
 			return Held, err

@@ -14,7 +14,8 @@ import (
 // keeper notices that files of a claim may have gone: by inotify, which watches each of them alone;
 // by the table of mounts, since a folder may go with its file system (a logout); by the second lock's
 // name, by which clients knock that miss something. The kernel gives each user only so many inotify
-// instances (fs.inotify.max_user_instances, 128): without one a knock is what there is.
+// instances (fs.inotify.max_user_instances, 128), for all programs, so only the first supervisors of a
+// folder take one: for the others a knock is what there is.
 type keeper struct {
 	epoll, inotify, mounts int // -1 for none; epoll is of all
 	name                   int // the claim's
@@ -22,6 +23,9 @@ type keeper struct {
 	mu    sync.Mutex
 	files map[string]int // the watch of each file
 }
+
+// maxWatchers is how many services a folder may have for one more supervisor to take an inotify instance.
+const maxWatchers = 32
 
 // Watch returns a descriptor that is readable when files of the claim may have gone. The
 // claim closes it. It takes what is to be had: with an error some of it is not.
@@ -31,7 +35,10 @@ func (c *Claim) Watch() (fd int, err error) {
 	if k.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return -1, os.NewSyscallError("epoll_create1", err)
 	}
-	if k.inotify, err = unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err != nil {
+	if names, _ := c.dir.names(); len(names) <= maxWatchers {
+		k.inotify, err = unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	}
+	if err != nil {
 		k.inotify, err = -1, fmt.Errorf("files that are removed are seen only when a command misses them: inotify_init1 (fs.inotify.max_user_instances): %w", err)
 	}
 	k.mounts, _ = unix.Open("/proc/self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
