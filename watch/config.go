@@ -53,11 +53,14 @@ type Config struct {
 	// Version is what the supervisor's binary calls itself.
 	Version string
 
-	// Binary is the file that the supervisor's binary was started from. Exec,
+	// Binary is the file that the supervisor's binary was started from. It is tried
+	// before an upgrade, with RESPAWNER_UPGRADE=check in its environment: if it can take
+	// over, it says Check, and nothing on stderr. Empty for no trial. Exec,
 	// if not nil, execs what is there now in this process, for an upgrade in
 	// place: it hands over state, and keeps descriptors open. It does not
 	// return unless it has failed; then all is as before.
 	Binary string
+	Check  string
 	Exec   func(state []byte, keep []int) error
 
 	// StopOnHangup makes HUP end the service, as it ends other programs of a

@@ -66,7 +66,7 @@ func (s *Host) findMarked(p *settle.Process, mark string) {
 // owner returns of which service a process is, or that it is open as far as all but its environment
 // tells. What may be of a start under way waits until that has come out.
 func (s *Host) owner(p *settle.Process) (u settle.Unit, parked, open bool) {
-	starting := slices.ContainsFunc(s.units, func(u *unit) bool { return s.table.IsStarting(u.id) })
+	starting := s.table.IsStarting(settle.Stranger) || slices.ContainsFunc(s.units, func(u *unit) bool { return s.table.IsStarting(u.id) })
 	if len(s.units) == 1 && !s.mixed {
 		return s.units[0].id, starting, false
 	}

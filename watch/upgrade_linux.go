@@ -55,10 +55,22 @@ type peerRecord struct {
 // nothing half done. It reports whether only errands are in its way: then no more are handed
 // over.
 func (s *Host) upgradeIfCalm() (waits bool) {
-	switch {
-	case !slices.ContainsFunc(s.units, (*unit).upgrades):
-	case s.errands.stuck(): // an exec waits until all other threads have ended
+	if !slices.ContainsFunc(s.units, (*unit).upgrades) {
+		if s.trial != nil && s.trial.over {
+			s.trial = nil
+		}
+		return false
+	}
+	if s.errands.stuck() { // an exec waits until all other threads have ended
 		s.upgradeFailed(errHangs)
+		return false
+	}
+	tried, err := s.tried()
+	switch {
+	case err != nil:
+		s.trial = nil
+		s.upgradeFailed(err)
+	case !tried:
 	case !s.isCalm():
 		for _, u := range s.units {
 			u.recorder.last = false
@@ -109,7 +121,12 @@ func (s *Host) upgrade() error {
 	if err != nil {
 		return fmt.Errorf("write down what is handed over: %w", err)
 	}
-	if err := s.heedLastSignals(); err != nil {
+	resume, err := s.signals.hold()
+	defer resume()
+	if err == nil {
+		err = s.heedLastSignals()
+	}
+	if err != nil {
 		return err
 	}
 	return exec(state, keep)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"respawner/watch"
 	"respawner/watch/control"
 )
 
@@ -84,6 +85,13 @@ func closeAtExec(fds []int, yes bool) error {
 		errs = append(errs, os.NewSyscallError("fcntl", err))
 	}
 	return errors.Join(errs...)
+}
+
+// catchEarly has signals caught as early as can be after an earlier binary's exec: what comes before kills.
+func catchEarly() {
+	if _, err := strconv.Atoi(os.Getenv(upgradeEnv)); err == nil {
+		watch.CatchSignals()
+	}
 }
 
 // unwrap reads what an earlier binary in this process has handed over. It is

@@ -310,7 +310,7 @@ func (s *supervision) configure() (watch.Config, error) {
 		Pidfile: o.Pidfile, Tracking: o.Tracking, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
 		ID: s.claim.ID(), State: s.claim, History: history, Files: s.claim,
 		Control: socket, ControlGroup: o.ControlGroup,
-		Version: version, Binary: self, Exec: s.exec(self),
+		Version: version, Binary: self, Check: canTakeOver(), Exec: s.exec(self),
 		Log: s.log.Logger, Reopen: s.log.reopen,
 	}, nil
 }
