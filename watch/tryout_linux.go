@@ -24,6 +24,7 @@ type tryout struct {
 	ended   *slot
 	pidfd   int
 	said    [2]int // pipes: its stdout and stderr
+	mixed   bool   // what Host.mixed was before
 	over    bool
 	err     error // why it can't take over
 }
@@ -42,15 +43,23 @@ func (s *Host) tried() (bool, error) {
 		return true, nil
 	}
 	if t := s.trial; t != nil && t.over && t.err == nil && t.file != fileAt(t.binary) {
-		s.trial = nil // another one has been installed since
+		s.forgetTrial() // another one has been installed since
 	}
 	if s.trial == nil {
-		s.trial = &tryout{binary: c.Binary, file: fileAt(c.Binary), pidfd: -1, said: [2]int{-1, -1}}
+		s.trial = &tryout{binary: c.Binary, file: fileAt(c.Binary), pidfd: -1, said: [2]int{-1, -1}, mixed: s.mixed}
+		s.mixed = true // it may leave a child that comes to us
 		if err := s.try(s.trial); err != nil {
 			s.endTrial(s.trial, err)
 		}
 	}
 	return s.trial.over, s.trial.err
+}
+
+// forgetTrial is for a trial that is over, if there is one.
+func (s *Host) forgetTrial() {
+	if s.trial != nil && s.trial.over {
+		s.mixed, s.trial = s.trial.mixed, nil
+	}
 }
 
 // fileAt returns what tells a file from another one that was installed in its place, zero for none.

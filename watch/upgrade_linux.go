@@ -56,9 +56,7 @@ type peerRecord struct {
 // over.
 func (s *Host) upgradeIfCalm() (waits bool) {
 	if !slices.ContainsFunc(s.units, (*unit).upgrades) {
-		if s.trial != nil && s.trial.over {
-			s.trial = nil
-		}
+		s.forgetTrial()
 		return false
 	}
 	if s.errands.stuck() { // an exec waits until all other threads have ended
@@ -68,7 +66,7 @@ func (s *Host) upgradeIfCalm() (waits bool) {
 	tried, err := s.tried()
 	switch {
 	case err != nil:
-		s.trial = nil
+		s.forgetTrial()
 		s.upgradeFailed(err)
 	case !tried:
 	case !s.isCalm():
@@ -173,6 +171,7 @@ func (u *unit) offer() *control.Upgrade {
 }
 
 func (s *Host) handOver() handover {
+	s.forgetTrial()
 	h := handover{Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs}
 	for _, p := range s.table.All() {
 		if up := s.table.Process(p.Parent()); p.Unit == settle.Stranger && (up == nil || up.Unit != settle.Stranger) {

@@ -1,12 +1,12 @@
 package control
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/mdlayher/netlink"
-	"github.com/mdlayher/netlink/nlenc"
 	"golang.org/x/sys/unix"
 )
 
@@ -123,8 +123,8 @@ func eachName(tell func(name string, uid int)) error {
 	defer conn.Close()
 	ask := make([]byte, 24) // struct unix_diag_req
 	ask[0] = unix.AF_UNIX
-	nlenc.PutUint32(ask[4:8], 1<<32-1) // in all states
-	nlenc.PutUint32(ask[12:16], diagShowName|diagShowUID)
+	binary.NativeEndian.PutUint32(ask[4:8], 1<<32-1) // in all states
+	binary.NativeEndian.PutUint32(ask[12:16], diagShowName|diagShowUID)
 	replies, err := conn.Execute(netlink.Message{
 		Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | netlink.Dump}, Data: ask,
 	})
