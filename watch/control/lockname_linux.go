@@ -29,7 +29,7 @@ func (c *Claim) takeName() error {
 	}
 	for {
 		err = unix.Bind(fd, &unix.SockaddrUnix{Name: p.lockName(c.name)})
-		if err != unix.EADDRINUSE {
+		if !errors.Is(err, unix.EADDRINUSE) {
 			break
 		}
 		owner, errLook := p.holderOf(c.name)
@@ -120,7 +120,7 @@ func eachName(tell func(name string, uid int)) error {
 	if err != nil {
 		return fmt.Errorf("ask for the names of sockets: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // nothing is lost with it
 	ask := make([]byte, 24) // struct unix_diag_req
 	ask[0] = unix.AF_UNIX
 	binary.NativeEndian.PutUint32(ask[4:8], 1<<32-1) // in all states
