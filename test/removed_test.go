@@ -361,3 +361,54 @@ func TestCleanerLeavesFilesAlone(t *testing.T) {
 	}
 	s.stop()
 }
+
+// Knocks without end keep a supervisor from nothing.
+func TestFloodOfKnocks(t *testing.T) {
+	t.Parallel()
+	s := newShape(t, "foreground")
+	st := s.start("-t", "0")
+	before := lockNames(t)
+	if len(before) == 0 {
+		t.Fatal("no second lock is seen")
+	}
+	var flood sync.WaitGroup
+	done := make(chan struct{})
+	flood.Go(func() {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK, 0)
+		for i := 0; err == nil; i++ {
+			_ = unix.Sendto(fd, []byte("x"), 0, &unix.SockaddrUnix{Name: before[i%len(before)]}) // its queue may be full
+			select {
+			case <-done:
+				err = unix.Close(fd)
+				return
+			default:
+			}
+		}
+		t.Error(err)
+	})
+	for range 3 {
+		st = s.crash(s.mustRun().MainPID)
+	}
+	if err := os.RemoveAll(s.runtime); err != nil && !errors.Is(err, unix.ENOTEMPTY) {
+		t.Error(err)
+	}
+	if now := s.mustRun(); now.MainPID != st.MainPID {
+		t.Errorf("was %+v\nnow %+v", st, now)
+	}
+	close(done)
+	flood.Wait()
+	s.stop()
+}
+
+// lockNames are the second locks of services that are named shape.
+func lockNames(t *testing.T) (names []string) {
+	t.Helper()
+	sockets, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range matches(` (@respawner/\d+/[0-9a-f]+/shape)$`, string(sockets)) {
+		names = append(names, found[1])
+	}
+	return names
+}

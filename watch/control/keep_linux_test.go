@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -253,4 +254,32 @@ func FuzzSocket(f *testing.F) {
 			t.Errorf("%q, %d", name, uid)
 		}
 	})
+}
+
+// A socket of another user's process in the folder is not talked to.
+func TestAnotherUserAnswers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		unmet(t, "needs root")
+	}
+	d, path := runtimeDir(t)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path + "/x.sock"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread() // the kernel notes who listens: this thread, as another user
+	defer runtime.UnlockOSThread()
+	const keep = ^uintptr(0)
+	_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, keep, 65534, keep)
+	err = unix.Listen(fd, 1)
+	_, _, back := unix.RawSyscall(unix.SYS_SETRESUID, keep, 0, keep)
+	if errno != 0 || err != nil || back != 0 {
+		t.Fatal(errno, err, back)
+	}
+	if _, _, err := d.Status("x"); !errors.Is(err, ErrUntrusted) || !strings.Contains(err.Error(), "uid 65534 answers") {
+		t.Errorf("status: %v", err)
+	}
 }

@@ -121,7 +121,7 @@ func eachName(tell func(name string, uid int)) error {
 		return fmt.Errorf("ask for the names of sockets: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // nothing is lost with it
-	ask := make([]byte, 24) // struct unix_diag_req
+	ask := make([]byte, 24)             // struct unix_diag_req
 	ask[0] = unix.AF_UNIX
 	binary.NativeEndian.PutUint32(ask[4:8], 1<<32-1) // in all states
 	binary.NativeEndian.PutUint32(ask[12:16], diagShowName|diagShowUID)
