@@ -60,7 +60,7 @@ func TestRemovedFiles(t *testing.T) {
 					t.Errorf("list: %v", r)
 				}
 				lost()
-				mustSay(t, s.tell("start"), "shape already runs, main pid "+strconv.Itoa(st.MainPID))
+				mustSay(t, s.tell("start", "-t", "0.2", "--follow-forks"), "shape already runs, main pid "+strconv.Itoa(st.MainPID))
 				lost()
 				s.upgrade()
 				s.crash(s.mustRun().MainPID)

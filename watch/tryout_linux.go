@@ -24,7 +24,6 @@ type tryout struct {
 	ended   *slot
 	pidfd   int
 	said    [2]int // pipes: its stdout and stderr
-	mixed   bool   // what Host.mixed was before
 	over    bool
 	err     error // why it can't take over
 }
@@ -46,8 +45,7 @@ func (s *Host) tried() (bool, error) {
 		s.forgetTrial() // another one has been installed since
 	}
 	if s.trial == nil {
-		s.trial = &tryout{binary: c.Binary, file: fileAt(c.Binary), pidfd: -1, said: [2]int{-1, -1}, mixed: s.mixed}
-		s.mixed = true // it may leave a child that comes to us
+		s.trial = &tryout{binary: c.Binary, file: fileAt(c.Binary), pidfd: -1, said: [2]int{-1, -1}}
 		if err := s.try(s.trial); err != nil {
 			s.endTrial(s.trial, err)
 		}
@@ -58,7 +56,7 @@ func (s *Host) tried() (bool, error) {
 // forgetTrial is for a trial that is over, if there is one.
 func (s *Host) forgetTrial() {
 	if s.trial != nil && s.trial.over {
-		s.mixed, s.trial = s.trial.mixed, nil
+		s.trial = nil
 	}
 }
 

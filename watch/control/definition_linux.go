@@ -46,6 +46,9 @@ func (c *Claim) WriteDefinition(def Definition) error {
 func (d *Dir) Definition(name string) (Definition, error) {
 	var def Definition
 	d = d.of(name)
+	if !d.contains(definitionFile(name)) {
+		d = d.awaitBack(name, definitionFile(name))
+	}
 	err := d.Trust()
 	var text []byte
 	if err == nil {
@@ -96,14 +99,15 @@ func (d *Dir) readOwn(name string) ([]byte, error) {
 
 // Knows reports whether a service was started here and has not been forgotten, whether it runs or not.
 func (d *Dir) Knows(name string) (bool, error) {
-	d = d.of(name)
+	f := d.of(name)
 	for _, suffix := range knownBy() {
-		known, err := d.has(name + suffix)
+		known, err := f.has(name + suffix)
 		if known || err != nil {
 			return known, err
 		}
 	}
-	return false, nil
+	presence, _, err := d.Presence(name) // its files may be about to be put back
+	return presence != Absent, err
 }
 
 // knownBy are the files that each tell of a service: what its supervisor holds, its last words, and its

@@ -157,7 +157,7 @@ func (c *Claim) PutBack() (PutBack, error) {
 	if err := c.move(&done); err != nil {
 		return done, err
 	}
-	err := errors.Join(c.putBackLock(&done), c.putBackSocket(&done), c.putBackRest(&done))
+	err := errors.Join(c.putBackLock(&done), c.putBackRest(&done), c.putBackSocket(&done)) // clients that wait for the socket find the rest
 	c.seeAll()
 	done.State = !c.dir.contains(c.name + ".state")
 	return done, err

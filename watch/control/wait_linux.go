@@ -114,6 +114,27 @@ func (d *Dir) Await(ctx context.Context, name string) error {
 	}
 }
 
+// awaitBack waits until a file of a service is there, as long as that has a supervisor which puts it back, and
+// for Patience at most. It returns the folder in which it would be.
+func (d *Dir) awaitBack(name, file string) *Dir {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	changes, err := newChanges(d.path)
+	if err != nil {
+		return d
+	}
+	defer changes.close()
+	for err == nil && changes.watch(d) == nil {
+		f := d.of(name)
+		if presence, _, err := d.Presence(name); f.contains(file) || presence != Held || err != nil {
+			return f
+		}
+		d.places.knock(name)
+		err = changes.wait(ctx, time.Time{})
+	}
+	return d.of(name)
+}
+
 // AwaitDir is OpenDir that waits until the directory exists, or until ctx is
 // done.
 func AwaitDir(ctx context.Context, path string) (*Dir, error) {
