@@ -99,8 +99,10 @@ func (s *supervision) openLog() (err error) {
 		instead.Log = logSyslog
 		s.log, warning, err = newLogger(instead)
 	}
-	if err == nil {
+	if s.unsaid == nil {
 		s.warn(warning)
+	} else if warning != "" {
+		s.unsaid = fmt.Errorf("%w; %s", s.unsaid, warning)
 	}
 	return err
 }
