@@ -44,6 +44,10 @@ test-zoo: ## many real daemons, into docs/ZOO.md (root; a quarter of an hour)
 		$(ROOM) sh -c 'bash test/zoo/zoo.sh unpack $(ZOO) && \
 			go test -timeout 60m -count=1 -parallel 4 -run "^TestZoo\$$" ./test'
 
+.PHONY: test-removals
+test-removals: ## 200 services, 200 of whose files are removed at random (a minute)
+	RESPAWNER_REMOVALS=200 CGO_ENABLED=0 go test -timeout 10m -count=1 -run '^TestRandomRemovals$$' ./test
+
 .PHONY: demo
 demo: PACKAGES = lighttpd curl
 demo: build ## a daemon that is killed, comes back and is stopped

@@ -3,6 +3,7 @@
 package test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -174,21 +175,41 @@ func TestOrphanDiesInTheMiddle(t *testing.T) {
 	}
 }
 
-// A start that can't take over leaves what is there to the next one.
-func TestTakeoverThatFails(t *testing.T) {
+// A log that can't be opened is a warning for what runs already: it keeps no command from taking the service
+// over, or from ending it. For a first start it is an error.
+func TestTakeoverWithoutLogs(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")
-	st := s.start()
-	kill(t, st.SupervisorPID, unix.SIGKILL)
-	if r := s.tell("start", "--output", s.dir+"/no/such/folder"); r.code != 1 {
-		t.Errorf("start: %v", r)
+	logs := s.dir + "/logs"
+	s.options = []string{"--log", logs + "/log", "--output", logs + "/out"}
+	lose := func() {
+		t.Helper()
+		if err := errors.Join(os.RemoveAll(logs), os.WriteFile(logs, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	s.mustBeOrphaned(st.MainPID)
-	if now := s.start(); now.MainPID != st.MainPID {
-		t.Errorf("was %+v\nnow %+v", st, now)
+	lose()
+	mustFail(t, s.tell("start"), 1, logs+"/log")
+	for _, verb := range []string{"start", "adopt", "stop"} {
+		if err := errors.Join(os.Remove(logs), os.Mkdir(logs, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		st := s.start()
+		kill(t, st.SupervisorPID, unix.SIGKILL)
+		lose()
+		r := s.tell(verb)
+		if r.code != 0 || !strings.Contains(r.stderr, "messages go to syslog") && verb != "stop" {
+			t.Errorf("%s: %v", verb, r)
+		}
+		if verb != "stop" {
+			if now := s.mustRun(); now.MainPID != st.MainPID {
+				t.Errorf("%s: was %+v\nnow %+v", verb, st, now)
+			}
+			s.stop()
+		}
+		s.mustNotRun("stopped")
 	}
-	s.starts(1)
-	s.stop()
+	s.starts(3)
 }
 
 // Several stops, and adopts, of an orphan at once: when a stop says so, it has
@@ -229,7 +250,7 @@ func TestAnotherUsersCommand(t *testing.T) {
 	}
 	const another = 23451
 	give(another)
-	mustFail(t, s.tell("upgrade"), 1, "belongs to uid 23451")
+	s.upgrade() // what is installed is tried by the supervisor's user
 	kill(t, st.SupervisorPID, unix.SIGKILL)
 	for _, verb := range []string{"adopt", "stop"} {
 		mustFail(t, s.tell(verb), 1, "belongs to uid 23451")

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"syscall"
 
+	"respawner/watch/control"
 	"respawner/watch/service"
 )
 
@@ -20,11 +21,14 @@ type HostConfig struct {
 	// Version is what the supervisor's binary calls itself.
 	Version string
 
-	// Binary is the file that the supervisor's binary was started from. Exec,
+	// Binary is the file that the supervisor's binary was started from. It is tried
+	// before an upgrade, with RESPAWNER_UPGRADE=check in its environment: if it can take
+	// over, it says Check, and nothing on stderr. Empty for no trial. Exec,
 	// if not nil, execs what is there now in this process, for an upgrade in
 	// place: it hands over state, and keeps descriptors open. It does not
 	// return unless it has failed; then all is as before.
 	Binary string
+	Check  string
 	Exec   func(state []byte, keep []int) error
 
 	// Handover is the state that Exec was given, by an earlier binary in this
@@ -63,6 +67,9 @@ type Config struct {
 	// for nowhere. It may block.
 	State StateFile
 
+	// Files are the supervisor's own, which are put back when they were removed; nil for none.
+	Files Files
+
 	// Resume, if not nil, says that an earlier supervisor of the service was
 	// killed, and what it has left is to be gone on with.
 	Resume *Resume
@@ -87,6 +94,18 @@ type Config struct {
 
 // StateFile keeps what a supervisor writes down, whole or not at all.
 type StateFile interface{ WriteState(state []byte) error }
+
+// Files are the files by which commands find a supervisor; a [respawner/watch/control.Claim]
+// has them.
+type Files interface {
+	// Watch returns a descriptor that is readable when some may have gone, -1 for none. With an
+	// error some are not seen. It is called once.
+	Watch() (fd int, err error)
+	// Noticed takes what the descriptor tells. It reports whether files may have gone.
+	Noticed() bool
+	// PutBack puts back what has gone. It may block.
+	PutBack() (control.PutBack, error)
+}
 
 // HistoryFile keeps what has come about; a [respawner/watch/control.History] does.
 type HistoryFile interface {

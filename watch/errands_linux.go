@@ -257,6 +257,7 @@ func (s *Host) handOff() {
 	for _, u := range s.units {
 		s.writeJournal(u)
 		s.readPidfile(u)
+		s.keepFiles(u)
 	}
 	s.recordAll()
 }

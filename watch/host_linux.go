@@ -28,7 +28,8 @@ type Host struct {
 	errands errands
 	recall  recall
 	oom     oom
-	ladder  ladder // how births are known
+	ladder  ladder  // how births are known
+	trial   *tryout // of another binary, nil for none
 
 	table  *settle.Table
 	units  []*unit           // in the order of their numbers
@@ -57,6 +58,7 @@ type unit struct {
 	pidfile  *pidfile
 	output   *output
 	journal  journal
+	keeper   keeper
 	recorder recorder
 	handover unitHandover  // of an earlier binary in this process
 	quoting  bool          // the program's last words were asked for
@@ -82,7 +84,7 @@ type unit struct {
 
 // deadline names a timer of the supervisor: one of a service, of its report, of
 // a client, of a control socket, of a dead process, of the ladder, of a record,
-// or of an errand.
+// of the supervisor's files, of the trial of a binary, or of an errand.
 type deadline struct {
 	unit   *unit
 	timer  service.Timer
@@ -92,6 +94,8 @@ type deadline struct {
 	dead   *settle.Process
 	ladder *ladder
 	record *unit
+	keeper *unit
+	trial  *tryout
 	errand *errand
 }
 
@@ -220,6 +224,10 @@ func (s *Host) due(d deadline) {
 		d.server.resume()
 	case d.ladder != nil:
 		s.probe()
+	case d.trial != nil:
+		s.trialLate(d.trial)
+	case d.keeper != nil:
+		s.keeperDue(d.keeper)
 	case d.record != nil:
 		s.recordDue(d.record)
 	case d.errand != nil:

@@ -82,6 +82,7 @@ type timers interface {
 type signalSource interface {
 	FD() int
 	read(each func(unix.Signal)) error
+	hold() (resume func(), err error)
 	close() error
 }
 

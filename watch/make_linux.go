@@ -64,7 +64,7 @@ func (s *Host) addUnit(c Config) (*unit, error) {
 	u := s.newUnit(c)
 	s.last++
 	u.id, s.units = s.last, append(s.units, u)
-	if err := makeAll(u.makeOutput(s), u.makePidfile(s), u.makeServer(s)); err != nil {
+	if err := makeAll(u.makeOutput(s), u.makePidfile(s), u.makeServer(s), u.makeKeeper(s)); err != nil {
 		s.dismiss(u)
 		return nil, err
 	}

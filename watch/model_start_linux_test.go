@@ -152,6 +152,8 @@ func (s *modelSignals) FD() int { return s.number }
 
 func (s *modelSignals) poll() uint32 { return pollIn(s.m.chld || s.m.term) }
 
+func (s *modelSignals) hold() (resume func(), err error) { return func() {}, nil }
+
 func (s *modelSignals) read(each func(unix.Signal)) error {
 	chld, term := s.m.chld, s.m.term
 	s.m.chld, s.m.term = false, false

@@ -66,8 +66,8 @@ func (s *Host) findMarked(p *settle.Process, mark string) {
 // owner returns of which service a process is, or that it is open as far as all but its environment
 // tells. What may be of a start under way waits until that has come out.
 func (s *Host) owner(p *settle.Process) (u settle.Unit, parked, open bool) {
-	starting := slices.ContainsFunc(s.units, func(u *unit) bool { return s.table.IsStarting(u.id) })
-	if len(s.units) == 1 && !s.mixed {
+	starting := s.table.IsStarting(settle.Stranger) || slices.ContainsFunc(s.units, func(u *unit) bool { return s.table.IsStarting(u.id) })
+	if len(s.units) == 1 && !s.mixed && s.trial == nil { // a trial may leave a child that comes to us
 		return s.units[0].id, starting, false
 	}
 	sid, err := s.sessionOf(p.PID)

@@ -176,6 +176,7 @@ func (s *Host) dismiss(u *unit) {
 	}
 	s.check(errors.Join(s.timers.Clear(deadline{unit: u, quote: true}), s.timers.Clear(deadline{record: u})))
 	s.closeServer(u)
+	s.endKeeper(u)
 	u.closing++
 	s.endOutput(u)
 	s.closeFiles(u)

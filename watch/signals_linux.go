@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,18 +27,16 @@ var caught = []unix.Signal{
 // until the signalfd takes it.
 type signals struct {
 	fd   int
-	done chan struct{}
+	done chan struct{} // closed: the forwarder is to end
+	left chan struct{} // closed: it has
 	all  chan os.Signal
 	mask unix.Sigset_t // the loop thread's mask before
 }
 
 // newSignals must be called on the loop's locked thread.
 func newSignals() (*signals, error) {
-	s := &signals{all: CatchSignals(), done: make(chan struct{})}
-	var set unix.Sigset_t
-	for _, sig := range append([]unix.Signal{putAside}, caught...) {
-		addSignal(&set, sig)
-	}
+	s := &signals{all: CatchSignals()}
+	set := caughtSet()
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &s.mask); err != nil {
 		return nil, os.NewSyscallError("sigmask", err)
 	}
@@ -46,13 +45,80 @@ func newSignals() (*signals, error) {
 		err = os.NewSyscallError("signalfd", err)
 		return nil, errors.Join(err, unix.PthreadSigmask(unix.SIG_SETMASK, &s.mask, nil))
 	}
-	go s.forward(os.Getpid(), unix.Gettid())
+	s.goForward()
 	return s, catchChild(os.Getpid(), unix.Gettid())
+}
+
+// goForward must be called on the loop's thread.
+func (s *signals) goForward() {
+	s.done, s.left = make(chan struct{}), make(chan struct{})
+	go s.forward(os.Getpid(), unix.Gettid())
+}
+
+func (s *signals) endForward() {
+	close(s.done)
+	<-s.left
+}
+
+// hold has signals wait in the kernel from now on, and what was caught before come out of the signalfd, until
+// resume is called: so none is lost by an exec, for what waits is handed on to the new process image.
+//
+// That image can't keep them waiting. Go unblocks signals that end a process on each thread that it begins
+// (runtime.blockableSig), so what has come since the exec kills, until CatchSignals is called.
+//
+// With cgo there is no such call for all threads: then a signal that comes in the moment of an exec may be lost.
+func (s *signals) hold() (resume func(), err error) {
+	if err := onAllThreads(unix.SIG_BLOCK); err != nil {
+		return func() {}, nil
+	}
+	s.endForward()
+	awaitCaught()
+	for len(s.all) > 0 && err == nil {
+		err = os.NewSyscallError("tgkill", unix.Tgkill(os.Getpid(), unix.Gettid(), (<-s.all).(unix.Signal)))
+	}
+	return func() {
+		s.goForward()
+		err := onAllThreads(unix.SIG_UNBLOCK)
+		set := caughtSet()
+		if err = errors.Join(err, unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil)); err != nil {
+			panic(fmt.Sprintf("signals: %v", err)) // it was allowed a moment ago
+		}
+	}, err
+}
+
+// awaitCaught waits until all signals that were caught are in their channels: so long takes the end
+// of any other channel. That of the last one for a signal would have Go unblock it.
+func awaitCaught() {
+	another := make(chan os.Signal, 1)
+	signal.Notify(another, unix.SIGUSR2)
+	signal.Stop(another)
+}
+
+// onAllThreads blocks what we catch on all threads, or takes that back.
+func onAllThreads(how uintptr) error {
+	set := caughtSet()
+	_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_RT_SIGPROCMASK, how, uintptr(unsafe.Pointer(&set)), 0, sigsetSize, 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("rt_sigprocmask", errno)
+	}
+	return nil
+}
+
+// sigsetSize is that of the kernel's sigset_t, in bytes.
+const sigsetSize = 8
+
+// caughtSet returns what is blocked on the loop's thread.
+func caughtSet() (set unix.Sigset_t) {
+	for _, sig := range append([]unix.Signal{putAside}, caught...) {
+		addSignal(&set, sig)
+	}
+	return set
 }
 
 // forward sends what was caught to the loop's thread, until the room is
 // closed. The thread lives longer than this room.
 func (s *signals) forward(pid, tid int) {
+	defer close(s.left)
 	for {
 		select {
 		case sig := <-s.all:
@@ -118,7 +184,7 @@ func meant(sig unix.Signal) unix.Signal {
 }
 
 func (s *signals) close() error {
-	close(s.done)
+	s.endForward()
 	err := unix.Close(s.fd)
 	if e := unix.PthreadSigmask(unix.SIG_SETMASK, &s.mask, nil); err == nil {
 		err = e

@@ -55,10 +55,20 @@ type peerRecord struct {
 // nothing half done. It reports whether only errands are in its way: then no more are handed
 // over.
 func (s *Host) upgradeIfCalm() (waits bool) {
-	switch {
-	case !slices.ContainsFunc(s.units, (*unit).upgrades):
-	case s.errands.stuck(): // an exec waits until all other threads have ended
+	if !slices.ContainsFunc(s.units, (*unit).upgrades) {
+		s.forgetTrial()
+		return false
+	}
+	if s.errands.stuck() { // an exec waits until all other threads have ended
 		s.upgradeFailed(errHangs)
+		return false
+	}
+	tried, err := s.tried()
+	switch {
+	case err != nil:
+		s.forgetTrial()
+		s.upgradeFailed(err)
+	case !tried:
 	case !s.isCalm():
 		for _, u := range s.units {
 			u.recorder.last = false
@@ -110,7 +120,12 @@ func (s *Host) upgrade() error {
 	if err != nil {
 		return fmt.Errorf("write down what is handed over: %w", err)
 	}
-	if err := s.heedLastSignals(); err != nil {
+	resume, err := s.signals.hold()
+	defer resume()
+	if err == nil {
+		err = s.heedLastSignals()
+	}
+	if err != nil {
 		return err
 	}
 	return exec(state, keep)
@@ -157,6 +172,7 @@ func (s *Host) offer() *control.Upgrade {
 }
 
 func (s *Host) handOver() handover {
+	s.forgetTrial()
 	h := handover{Mixed: s.mixed, Dropped: s.droppedEvents(), Resyncs: s.ladder.resyncs}
 	for _, p := range s.table.All() {
 		if up := s.table.Process(p.Parent()); p.Unit == settle.Stranger && (up == nil || up.Unit != settle.Stranger) {

@@ -51,7 +51,8 @@ func commonFlags() []cli.Flag {
 			"(default: the base name of PROGRAM)"),
 		&cli.StringFlag{Name: flagRuntimeDir, EnvVars: []string{"RESPAWNER_RUNTIME_DIR"},
 			Usage: "keep locks and sockets in `DIR` (default: /run/respawner as root,\n\t" +
-				"else $XDG_RUNTIME_DIR/respawner, else /tmp/respawner-UID)"},
+				"else the first of /run/user/UID/respawner, $XDG_RUNTIME_DIR/respawner\n\t" +
+				"and /tmp/respawner-UID that can be had)"},
 		switchFlag("", flagUTC, "all times in UTC (default: in the local zone, with its offset)"),
 	}
 }

@@ -310,7 +310,7 @@ func FuzzBaggage(f *testing.F) {
 		if strings.ContainsRune(procs+other, 0) || procs != strings.ToValidUTF8(procs, "") {
 			return // no variable, or no number, has that
 		}
-		memfd, err := wrap(baggage{state, lock, socket, procs})
+		memfd, err := wrap(baggage{Handover: control.Handover{Lock: lock, Socket: socket}, State: state, Procs: procs})
 		if err != nil {
 			t.Fatal(err)
 		}

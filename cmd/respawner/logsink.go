@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -40,8 +41,9 @@ type logger struct {
 	// reopen has it opened anew, after its file was moved. It never blocks.
 	reopen func()
 
-	// flush waits until what was logged is written, for a moment at most.
-	flush func()
+	// flush waits until what was logged is written, for a moment at most. It returns the
+	// descriptor of the log's file, 0 for none.
+	flush func() int
 
 	// close writes out what is still queued, waits for that at most
 	// flushTimeout, and closes the log; lines logged after that are lost.
@@ -55,8 +57,21 @@ func newLogger(o options) (log logger, warning string, err error) {
 	if err != nil {
 		return logger{}, "", err
 	}
+	return loggerTo(out), warning, nil
+}
+
+// goOnLogging is newLogger with a descriptor that an earlier binary had open, 0 for none.
+func goOnLogging(o options, fd int) (log logger, warning string, err error) {
+	if fd == 0 {
+		return newLogger(o)
+	}
+	syscall.CloseOnExec(fd)
+	return loggerTo(&fileSink{o.Log, os.NewFile(uintptr(fd), o.Log)}), "", nil
+}
+
+func loggerTo(out sink) logger {
 	q := newLogQueue(out)
-	return logger{slog.New(&logHandler{queue: q}), q.reopen, q.sync, sync.OnceValue(q.close)}, warning, nil
+	return logger{slog.New(&logHandler{queue: q}), q.reopen, q.sync, sync.OnceValue(q.close)}
 }
 
 func newSink(o options) (out sink, warning string, err error) {
@@ -79,7 +94,7 @@ type logQueue struct {
 	lines   chan logLine
 	dropped atomic.Int64
 	renew   chan struct{}
-	syncs   chan chan struct{}
+	syncs   chan chan int
 	closing chan struct{}
 	done    chan error
 }
@@ -88,7 +103,7 @@ func newLogQueue(out sink) *logQueue {
 	q := &logQueue{
 		lines:   make(chan logLine, queueLines),
 		renew:   make(chan struct{}, 1),
-		syncs:   make(chan chan struct{}),
+		syncs:   make(chan chan int),
 		closing: make(chan struct{}),
 		done:    make(chan error, 1),
 	}
@@ -112,19 +127,21 @@ func (q *logQueue) reopen() {
 	}
 }
 
-// sync waits until what was put is written, at most syncTimeout.
-func (q *logQueue) sync() {
+// sync waits until what was put is written, at most syncTimeout. It returns the descriptor of the log's
+// file, 0 for none.
+func (q *logQueue) sync() (fd int) {
 	patience := time.After(syncTimeout)
-	synced := make(chan struct{})
+	synced := make(chan int, 1)
 	select {
 	case q.syncs <- synced:
 	case <-patience:
-		return
+		return 0
 	}
 	select {
-	case <-synced:
+	case fd = <-synced:
 	case <-patience:
 	}
+	return fd
 }
 
 // drain is the queue's goroutine.
@@ -134,18 +151,36 @@ func (q *logQueue) drain(out sink) {
 		case l := <-q.lines:
 			q.write(out, l)
 		case <-q.renew:
-			if err := out.reopen(); err != nil {
-				q.write(out, logLine{time.Now(), slog.LevelError, fmt.Sprintf("the log can't be opened anew: %v", err)})
-			}
+			q.anew(out)
 		case synced := <-q.syncs:
 			q.flush(out)
-			close(synced)
+			select {
+			case <-q.renew: // later it would be another descriptor
+				q.anew(out)
+			default:
+			}
+			synced <- descriptorOf(out)
 		case <-q.closing:
 			q.flush(out)
 			q.done <- out.close()
 			return
 		}
 	}
+}
+
+// anew has the sink opened anew.
+func (q *logQueue) anew(out sink) {
+	if err := out.reopen(); err != nil {
+		q.write(out, logLine{time.Now(), slog.LevelError, fmt.Sprintf("the log can't be opened anew: %v", err)})
+	}
+}
+
+// descriptorOf returns the descriptor of a sink that is a file, 0 for others.
+func descriptorOf(out sink) int {
+	if f, isFile := out.(*fileSink); isFile {
+		return int(f.file.Fd())
+	}
+	return 0
 }
 
 // flush writes what is queued now.

@@ -7,6 +7,7 @@ import (
 )
 
 func main() {
+	catchEarly()
 	err := run(newApp(commands()), os.Args[1:])
 	if err != nil && err.Error() != "" {
 		complain(err)

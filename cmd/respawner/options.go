@@ -298,20 +298,8 @@ func (o *options) readRuntimeDir(c *cli.Context) (err error) {
 		o.PidDir, o.OutputDir = o.RuntimeDir, filepath.Join(o.RuntimeDir, "log")
 		return err
 	}
-	o.RuntimeDir, o.PidDir, o.OutputDir = defaultRuntimeDir(), pidDir(), outputFolder()
+	o.RuntimeDir, o.PidDir, o.OutputDir = control.DefaultDir(os.Geteuid()), pidDir(), outputFolder()
 	return nil
-}
-
-func defaultRuntimeDir() string {
-	uid := os.Geteuid()
-	if uid == 0 {
-		return "/run/respawner"
-	}
-	// The base directory specification has relative paths ignored.
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "respawner")
-	}
-	return "/tmp/respawner-" + strconv.Itoa(uid)
 }
 
 // pidDir is where pidfiles are, as the seed has it.

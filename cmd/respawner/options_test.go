@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -241,7 +242,7 @@ func TestDefaultRuntimeDir(t *testing.T) {
 	}
 	want := [2]string{"/run/respawner", "/run/respawner-x.pid"}
 	if pidDir() == "/tmp" {
-		want = [2]string{"/xdg/respawner", "/tmp/respawner-x.pid"}
+		want = [2]string{control.DefaultDir(os.Geteuid()), "/tmp/respawner-x.pid"}
 	}
 	if dirs := [2]string{got.RuntimeDir, got.supervisorPidfile("x")}; dirs != want {
 		t.Errorf("got %v, want %v", dirs, want)

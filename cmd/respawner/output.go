@@ -39,8 +39,11 @@ func outputFolder() string {
 func (o options) keptOutput(name string) string { return filepath.Join(o.OutputDir, name+".log") }
 
 // openOutput opens what the program will write to. A place that the user has
-// not chosen may be missing: then there is a warning, and nothing is kept.
-func openOutput(o options, claim *control.Claim) (out watch.Output, warning string, err error) {
+// not chosen may be missing: then there is a warning, and nothing is kept. Where
+// a program runs already (goOn), which must have a reader, there is a warning
+// for each place, and the lines are lost until it can be had. fd is what an
+// earlier binary had open, 0 for nothing.
+func openOutput(o options, claim *control.Claim, goOn bool, fd int) (out watch.Output, warning string, err error) {
 	out.Name = o.Output
 	switch {
 	case o.Output == outputNone:
@@ -51,28 +54,44 @@ func openOutput(o options, claim *control.Claim) (out watch.Output, warning stri
 	case o.Output == outputSyslog:
 		out.Sink = &outputToSyslog{syslogSink{dial: func() (*syslog.Writer, error) { return dialSyslog(o.Name) }}}
 	case o.Output != "":
-		out.Sink, err = openOutputFile(o.Output, o.OutputSize, o.OutputKeep)
+		out.Sink, err = o.openKeptFile(o.Output, fd)
 	default:
 		out.Name = o.keptOutput(o.Name)
-		if out.Sink, err = openKept(o); err != nil {
+		if out.Sink, err = openKept(o, fd); err != nil && (!goOn || out.Sink == nil) {
 			return watch.Output{Name: outputNone}, fmt.Sprintf("the program's output is not kept (choose a place with --output): %v", err), nil
 		}
+	}
+	if err != nil && goOn {
+		warning, err = fmt.Sprintf("the program's output is not kept for now: %v", err), nil
 	}
 	if err != nil {
 		return watch.Output{}, "", fmt.Errorf("--output: %w", err)
 	}
 	out.Pipe, err = claim.OpenPipe()
-	return out, "", err
+	return out, warning, err
 }
 
-func openKept(o options) (watch.Sink, error) {
+// openKeptFile opens a file, or goes on with the descriptor of an earlier binary. With an
+// error it is one that is opened when there is something to write.
+func (o options) openKeptFile(path string, fd int) (watch.Sink, error) {
+	if fd > 0 {
+		if f, err := goOnWriting(path, o.OutputSize, o.OutputKeep, fd); err == nil {
+			return f, nil
+		}
+	}
+	return openOutputFile(path, o.OutputSize, o.OutputKeep)
+}
+
+func openKept(o options, fd int) (watch.Sink, error) {
 	if o.OutputDir == "" {
 		return nil, fmt.Errorf("there is no home directory for it")
 	}
-	if err := safepath.MkdirAll(o.OutputDir, 0o750); err != nil {
-		return nil, err
+	errDir := safepath.MkdirAll(o.OutputDir, 0o750)
+	sink, err := o.openKeptFile(o.keptOutput(o.Name), fd)
+	if err != nil && errDir != nil {
+		err = errDir // which says more
 	}
-	return openOutputFile(o.keptOutput(o.Name), o.OutputSize, o.OutputKeep)
+	return sink, err
 }
 
 // outputToSyslog sends each line to the local syslogd, under the service's name.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"respawner/watch/safepath"
@@ -40,6 +41,17 @@ type outputFile struct {
 func openOutputFile(path string, limit int64, keep int) (*outputFile, error) {
 	f := &outputFile{path: path, limit: limit, keep: keep}
 	return f, f.Reopen()
+}
+
+// goOnWriting is openOutputFile with a descriptor that an earlier binary had open.
+func goOnWriting(path string, limit int64, keep, fd int) (*outputFile, error) {
+	syscall.CloseOnExec(fd)
+	file := os.NewFile(uintptr(fd), path)
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &outputFile{path: path, limit: limit, keep: keep, file: file, size: info.Size()}, nil
 }
 
 // Reopen implements watch.Sink; when it fails the file at hand is kept.
@@ -94,6 +106,12 @@ func (f *outputFile) isFull(more int) bool {
 func (f *outputFile) flush() (kept int, err error) {
 	if len(f.text) == 0 {
 		return 0, nil
+	}
+	if f.file == nil { // it could not be opened; its disk may be back
+		if err := f.Reopen(); err != nil {
+			f.text = f.text[:0]
+			return 0, err
+		}
 	}
 	n, err := f.file.Write(f.text)
 	kept = bytes.Count(f.text[:n], []byte{'\n'})
@@ -156,5 +174,9 @@ func (f *outputFile) putAside(now time.Time) error {
 // Close implements watch.Sink. Files that are being compressed stay as they
 // are until the next is rotated.
 func (f *outputFile) Close() error {
-	return errors.Join(f.packing.stop(), f.file.Close())
+	err := f.packing.stop()
+	if f.file != nil {
+		err = errors.Join(err, f.file.Close())
+	}
+	return err
 }

@@ -12,6 +12,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"respawner/watch"
+	"respawner/watch/control"
 )
 
 // upgradeEnv tells a binary that it is exec'ed by an earlier one, or tried for
@@ -23,10 +26,16 @@ const (
 
 // baggage is what this package adds to what a supervisor hands over.
 type baggage struct {
+	control.Handover
 	State  []byte `json:"state"`
-	Lock   int    `json:"lock"`
-	Socket int    `json:"socket"`
-	Procs  string `json:"procs"` // the caller's procsEnv
+	Log    int    `json:"log,omitempty"`    // descriptors, 0 for none
+	Output int    `json:"output,omitempty"` // where the program's output is kept
+	Procs  string `json:"procs"`            // the caller's procsEnv
+}
+
+// fds returns the descriptors that are kept open.
+func (b baggage) fds() []int {
+	return slices.DeleteFunc(append(b.FDs(), b.Log, b.Output), func(fd int) bool { return fd <= 0 })
 }
 
 // reexec execs a binary in this process, with the same arguments, and hands
@@ -37,7 +46,7 @@ func reexec(binary string, b baggage, keep []int) error {
 		return err
 	}
 	defer unix.Close(memfd)
-	keep = append(keep, memfd, b.Lock, b.Socket)
+	keep = append(append(keep, memfd), b.fds()...)
 	if err := closeAtExec(keep, false); err != nil {
 		return errors.Join(err, closeAtExec(keep, true))
 	}
@@ -76,6 +85,13 @@ func closeAtExec(fds []int, yes bool) error {
 		errs = append(errs, os.NewSyscallError("fcntl", err))
 	}
 	return errors.Join(errs...)
+}
+
+// catchEarly has signals caught as early as can be after an earlier binary's exec: what comes before kills.
+func catchEarly() {
+	if _, err := strconv.Atoi(os.Getenv(upgradeEnv)); err == nil {
+		watch.CatchSignals()
+	}
 }
 
 // unwrap reads what an earlier binary in this process has handed over. It is

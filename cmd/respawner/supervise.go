@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 
 	"respawner/watch"
 	"respawner/watch/control"
-	"respawner/watch/service"
 )
 
 // supervision is one supervisor at work: what it was asked for, and what it has
@@ -25,7 +23,9 @@ type supervision struct {
 	dir    *control.Dir
 	claim  *control.Claim
 	before *baggage // of an earlier binary in this process, nil for none
-	alone  bool     // the service may run on without us: somebody is to find it
+	alone  bool     // the service may run on without us: it is to be found
+	unsaid error    // why the log that was chosen could not be opened
+	output watch.Output
 
 	warnings []string // what the user should know besides
 }
@@ -69,27 +69,49 @@ func takeOver(o options, path string, before *baggage) error {
 	return s.run(s.reclaim)
 }
 
-// run opens the log and the runtime directory, has the service claimed, and
-// supervises it.
+// run opens the log, has the service claimed, and supervises it.
 func (s *supervision) run(claim func() error) (err error) {
-	var warning string
-	if s.log, warning, err = newLogger(s.o); err != nil {
+	if err = s.openLog(); err != nil {
 		return err
 	}
-	s.warn(warning)
-	if s.dir, err = control.MakeDir(s.o.RuntimeDir); err == nil {
-		defer s.dir.Close()
-		err = claim()
-	}
+	err = claim()
 	if err == nil && s.claim != nil {
 		err = s.superviseClaimed()
 	}
+	if s.dir != nil {
+		err = errors.Join(err, s.dir.Close())
+	}
 	return errors.Join(err, s.log.close())
+}
+
+// openLog opens the log that was chosen, or else another one: what runs already is to be gone on with,
+// or ended, all the same.
+func (s *supervision) openLog() (err error) {
+	fd := 0
+	if s.before != nil {
+		fd = s.before.Log
+	}
+	var warning string
+	s.log, warning, s.unsaid = goOnLogging(s.o, fd)
+	if s.unsaid != nil {
+		instead := s.o
+		instead.Log = logSyslog
+		s.log, warning, err = newLogger(instead)
+	}
+	if s.unsaid == nil {
+		s.warn(warning)
+	} else if warning != "" {
+		s.unsaid = fmt.Errorf("%w; %s", s.unsaid, warning)
+	}
+	return err
 }
 
 // takeClaim claims the service, unless somebody already does; that is no
 // failure.
 func (s *supervision) takeClaim() (err error) {
+	if s.dir, err = control.MakeDir(s.o.RuntimeDir); err != nil {
+		return err
+	}
 	if s.o.ControlGroup != 0 {
 		if err := s.dir.Share(s.o.ControlGroup); err != nil {
 			return err
@@ -113,21 +135,38 @@ func (s *supervision) takeClaim() (err error) {
 			return errors.Join(err, claim.Abandon())
 		}
 	}
+	if s.unsaid != nil && !claim.TakenUp() {
+		return errors.Join(s.unsaid, claim.Release(nil))
+	}
+	s.warnUnsaid()
 	if err := claim.WritePidfile(s.o.supervisorPidfile(s.o.Name)); err != nil {
 		if s.o.PidDir == s.o.RuntimeDir && !claim.TakenUp() {
 			return errors.Join(err, claim.Release(nil))
 		}
 		s.log.Warn(s.o.Name+": going on without it", "error", err) // another user's service may have the name
 	}
+	if claim.Weak != nil {
+		s.log.Warn(s.o.Name+": never remove its files", "error", claim.Weak)
+	}
 	s.claim = claim
 	return nil
 }
 
-// reclaim goes on with the claim of the earlier binary.
+// reclaim goes on with the claim of the earlier binary. There is no way back: whatever is not as it
+// should be is told of.
 func (s *supervision) reclaim() (err error) {
-	lock := os.NewFile(uintptr(s.before.Lock), "lock")
-	s.claim, err = s.dir.Reclaim(s.o.Name, s.o.supervisorPidfile(s.o.Name), lock)
-	return err
+	if s.claim, err = control.TakeOver(s.o.Name, s.before.Handover, s.o.ControlGroup); err != nil {
+		s.log.Error(s.o.Name+": going on all the same", "error", err)
+	}
+	s.warnUnsaid()
+	return nil
+}
+
+// warnUnsaid says where messages go, if the log that was chosen could not be opened.
+func (s *supervision) warnUnsaid() {
+	if s.unsaid != nil {
+		s.warn(fmt.Sprintf("messages go to syslog: %v", s.unsaid))
+	}
 }
 
 func (s *supervision) superviseClaimed() error {
@@ -156,7 +195,7 @@ func (s *supervision) nothingLeft() error {
 // hold supervises what is claimed. It returns the last words to be left
 // behind: none after a start that came to nothing.
 func (s *supervision) hold() (*control.Status, error) {
-	output, warning, err := openOutput(s.o, s.claim)
+	warning, err := s.openOutput()
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +208,7 @@ func (s *supervision) hold() (*control.Status, error) {
 		return nil, err
 	}
 	unborn := false
-	c.Output = output
+	c.Output = s.output
 	c.Report = func(r watch.Report) {
 		unborn = r.Ended && r.Status != 0
 		s.tell(announce(s.o.Name, r))
@@ -183,6 +222,16 @@ func (s *supervision) hold() (*control.Status, error) {
 		return nil, err
 	}
 	return result.Last, err
+}
+
+// openOutput opens what the program writes to. It returns what the user is to be warned of.
+func (s *supervision) openOutput() (warning string, err error) {
+	fd := 0
+	if s.before != nil {
+		fd = s.before.Output
+	}
+	s.output, warning, err = openOutput(s.o, s.claim, s.alone, fd)
+	return warning, err
 }
 
 // goOn says what there is to go on with: what an earlier binary has handed
@@ -228,94 +277,4 @@ func said(o options, text string) string {
 		return ""
 	}
 	return text
-}
-
-func (s *supervision) configure() (watch.HostConfig, watch.Config, error) {
-	socket, err := s.listen()
-	if err != nil {
-		return watch.HostConfig{}, watch.Config{}, err
-	}
-	h, err := s.configureHost(socket)
-	if err != nil {
-		return watch.HostConfig{}, watch.Config{}, err
-	}
-	c, err := s.configureService(socket)
-	return h, c, err
-}
-
-func (s *supervision) configureHost(socket int) (watch.HostConfig, error) {
-	self, err := os.Executable() // later the file may have been moved away
-	if err != nil {
-		return watch.HostConfig{}, fmt.Errorf("find the installed binary: %w", err)
-	}
-	h := watch.HostConfig{Log: s.log.Logger, Tracking: s.o.Tracking, Version: version, Binary: self, Exec: s.exec(self, socket)}
-	if s.before != nil {
-		h.Handover = s.before.State
-	}
-	return h, nil
-}
-
-func (s *supervision) configureService(socket int) (watch.Config, error) {
-	o := s.o
-	files, err := stdio(o.Foreground)
-	if err != nil {
-		return watch.Config{}, err
-	}
-	history, err := s.claim.History()
-	if err != nil {
-		s.log.Warn(o.Name+": going on without a history", "error", err)
-	}
-	return watch.Config{
-		Spec: service.Spec{
-			Name: o.Name, Follow: followOf(o.Follow), SuccessCodes: o.SuccessCodes,
-			RespawnDelay: o.RespawnDelay, RespawnLimit: o.RespawnLimit, StopTimeout: o.StopTimeout,
-		},
-		Program: watch.Program{
-			Path: s.path, Dir: o.Folder, Args: append([]string{s.path}, o.Args...), Env: s.environ(),
-			Files: files, Clean: o.Clean,
-		},
-		Pidfile: o.Pidfile, StopOnHangup: o.Foreground, ReloadSignal: o.ReloadSignal,
-		ID: s.claim.ID(), State: s.claim, History: history,
-		Control: socket, ControlGroup: o.ControlGroup,
-		Log: s.log.Logger, Reopen: s.log.reopen,
-	}, nil
-}
-
-// environ is the program's environment.
-func (s *supervision) environ() []string {
-	env := without(without(os.Environ(), folderEnv), socketEnv)
-	return append(env, socketEnv+"="+filepath.Join(s.o.RuntimeDir, s.o.Name+".sock"))
-}
-
-// listen makes the control socket, unless the earlier binary had one.
-func (s *supervision) listen() (int, error) {
-	if s.before != nil {
-		return s.before.Socket, nil
-	}
-	return s.claim.Listen()
-}
-
-// exec has the installed binary go on in this process.
-func (s *supervision) exec(binary string, socket int) func(state []byte, keep []int) error {
-	return func(state []byte, keep []int) error {
-		s.log.flush()
-		lock := int(s.claim.Lock().Fd())
-		return reexec(binary, baggage{State: state, Lock: lock, Socket: socket, Procs: os.Getenv(procsEnv)}, keep)
-	}
-}
-
-func followOf(word string) service.Follow {
-	return map[string]service.Follow{
-		followAuto: service.FollowAuto, followOn: service.FollowOn, followOff: service.FollowOff,
-	}[word]
-}
-
-// stdio is what the program gets as descriptors 0 to 2, unless its output is
-// kept: it never reads, and its output is seen in the foreground only.
-func stdio(foreground bool) ([3]*os.File, error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if foreground {
-		return [3]*os.File{null, os.Stdout, os.Stderr}, err
-	}
-	return [3]*os.File{null, null, null}, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -21,24 +22,49 @@ const maxLast = 1 << 20
 
 // Claim is the right to supervise a service, and the files that go with it.
 type Claim struct {
+	// Weak says why there is no lock but the file, nil where there is.
+	Weak error
+
 	dir     *Dir
+	moved   bool // dir is another one than that which the claim was made in
 	name    string
 	lock    *os.File
+	nameFD  int // the socket that has the lock's name, -1 for none
 	pidfile string
 	output  *Pipe // nil: not opened
 	takenUp bool
 	known   bool
 	id      string
+	socket  int   // that listens, -1 for none
+	named   inode // what its name leads to
+	command []byte
+	history *History
+	keeper  keeper
+
+	inherited Handover // of an earlier binary in this process
 }
 
-// Claim takes the lock of a service. The error wraps ErrHeld where somebody
-// else has it. A claim ends with the process, or by Release.
+// Claim takes the lock of a service. The error wraps ErrHeld where another process
+// has it. A claim ends with the process, or by Release.
 func (d *Dir) Claim(name string) (*Claim, error) {
-	c := &Claim{dir: d, name: name}
+	c := &Claim{dir: d.of(name), name: name, nameFD: -1, socket: -1}
+	if !c.dir.contains(name + ".lock") { // else its holder may have died, and a child not have exec'ed yet
+		if err := c.takeName(); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.take(); err != nil {
+		c.dropName()
 		return nil, err
 	}
-	if err := errors.Join(c.awaitExec(), c.identify(), c.recall()); err != nil {
+	err := c.awaitExec()
+	if err == nil && c.nameFD < 0 && c.Weak == nil {
+		err = c.takeName()
+	}
+	if errors.Is(err, ErrHeld) {
+		return nil, errors.Join(err, c.Abandon())
+	}
+	if err := errors.Join(err, c.identify(), c.recall()); err != nil {
 		return nil, errors.Join(err, c.Release(nil))
 	}
 	return c, nil
@@ -55,27 +81,6 @@ func (c *Claim) recall() (err error) {
 
 // Known reports whether the service had been started before, and not been forgotten, when it was claimed.
 func (c *Claim) Known() bool { return c.known }
-
-// Lock is the locked file. It must stay open as long as the claim is to stand,
-// and may be kept open by an exec.
-func (c *Claim) Lock() *os.File { return c.lock }
-
-// Reclaim is the claim of an earlier binary in this process, whose lock file
-// was kept open. A record lock stands an exec of a process with several
-// threads since Linux 5.11; it is taken again.
-func (d *Dir) Reclaim(name, pidfile string, lock *os.File) (*Claim, error) {
-	c := &Claim{dir: d, name: name, pidfile: pidfile, lock: lock}
-	unix.CloseOnExec(int(lock.Fd()))
-	lk := unix.Flock_t{Type: unix.F_WRLCK, Len: 1}
-	err := unix.FcntlFlock(lock.Fd(), unix.F_SETLK, &lk)
-	if err == nil && !d.is(name+".lock", lock) {
-		err = unix.ESTALE
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s %w, by another supervisor: %w", name, ErrHeld, err)
-	}
-	return c, errors.Join(c.identify(), c.recall())
-}
 
 // ID is a random text that names this claim and those that take it up. It is
 // in the environment of all processes of the service.
@@ -139,6 +144,7 @@ func (c *Claim) take() error {
 		}
 		if err == nil && c.dir.is(c.name+".lock", f) {
 			c.lock, c.takenUp = f, !fresh
+			holdLock(f)
 			return nil
 		}
 		f.Close()
@@ -170,11 +176,9 @@ func (d *Dir) openNew(name string) (*os.File, error) {
 	return d.open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
 }
 
+// is reports whether a file has a name in the directory.
 func (d *Dir) is(name string, f *os.File) bool {
-	var a, b unix.Stat_t
-	return unix.Fstat(int(f.Fd()), &a) == nil &&
-		unix.Fstatat(int(d.file.Fd()), name, &b, unix.AT_SYMLINK_NOFOLLOW) == nil &&
-		a.Ino == b.Ino && a.Dev == b.Dev
+	return d.inode(name) == inodeOf(f) && d.contains(name)
 }
 
 // WritePidfile writes the supervisor's pid to path, for people's kill -TERM;
@@ -184,7 +188,7 @@ func (c *Claim) WritePidfile(path string) error {
 	if err := removeIfThere(path); err != nil {
 		return fmt.Errorf("the supervisor's pidfile: %w", err)
 	}
-	f, err := safepath.Create(path, 0o644)
+	f, err := safepath.Create(path, os.ModeSticky|0o644)
 	if err != nil {
 		return fmt.Errorf("the supervisor's pidfile: %w", err)
 	}
@@ -209,35 +213,47 @@ func (c *Claim) Listen() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("control socket of %s: %w", c.name, err)
 	}
-	// It gets its name when it is ready, so that who waits for that can ask.
-	dir, tmp := int(c.dir.file.Fd()), "."+c.name+".sock"
-	if err = c.dir.remove(tmp); err == nil {
-		err = unix.Bind(fd, &unix.SockaddrUnix{Name: c.dir.at(tmp)})
+	name := c.name + ".sock"
+	if err = c.dir.remove(name); err == nil {
+		err = unix.Bind(fd, &unix.SockaddrUnix{Name: c.dir.address(name)})
 	}
 	if err == nil {
-		err = c.allow(tmp)
+		err = c.allow(name)
 	}
 	if err == nil {
 		err = unix.Listen(fd, 128)
 	}
-	if err == nil {
-		err = unix.Renameat(dir, tmp, dir, c.name+".sock")
+	if err == nil { // clients that have come too early are waiting for that
+		err = unix.UtimesNanoAt(int(c.dir.file.Fd()), name, nil, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	if err != nil {
 		return -1, fmt.Errorf("control socket %s.sock: %w", c.name, errors.Join(err, unix.Close(fd)))
 	}
+	c.socket, c.named = fd, c.dir.inode(name)
 	return fd, nil
 }
+
+// address is the path of a socket: the real one, by which a cleaner sees that the socket lives
+// (/proc/net/unix), unless that is too long for an address, or leads elsewhere.
+func (d *Dir) address(name string) string {
+	if path := filepath.Join(d.path, name); len(path) < maxAddress && d.isThere() {
+		return path
+	}
+	return d.at(name)
+}
+
+// maxAddress is the length of sockaddr_un's sun_path.
+const maxAddress = 108
 
 // allow says who may connect to the socket, whatever the umask.
 func (c *Claim) allow(socket string) error {
 	dir := int(c.dir.file.Fd())
 	if c.dir.group < 0 {
-		return unix.Fchmodat(dir, socket, 0o600, 0)
+		return unix.Fchmodat(dir, socket, unix.S_ISVTX|0o600, 0)
 	}
 	return errors.Join(
 		unix.Fchownat(dir, socket, -1, c.dir.group, unix.AT_SYMLINK_NOFOLLOW),
-		unix.Fchmodat(dir, socket, 0o660, 0),
+		unix.Fchmodat(dir, socket, unix.S_ISVTX|0o660, 0),
 	)
 }
 
@@ -255,20 +271,22 @@ func (c *Claim) Release(last *Status) error {
 	if c.pidfile != "" {
 		errs = append(errs, removeIfThere(c.pidfile))
 	}
-	if c.output != nil {
-		errs = append(errs, c.output.Close())
+	if lock := c.name + ".lock"; c.dir.contains(lock) && !c.dir.is(lock, c.lock) {
+		return errors.Join(append(errs, c.Abandon())...) // they were removed, and are another supervisor's now
 	}
 	for _, file := range []string{c.pipe(), c.name + ".sock", c.name + ".state", c.name + ".lock"} {
 		errs = append(errs, c.dir.remove(file))
 	}
-	return errors.Join(append(errs, c.lock.Close())...)
+	return errors.Join(append(errs, c.Abandon())...)
 }
 
 // Forget is Release that leaves nothing of the service, its history included.
 func (c *Claim) Forget() error {
 	var errs []error
-	for _, suffix := range []string{".json", ".history", ".history.1"} {
-		errs = append(errs, c.dir.remove(c.name+suffix))
+	for _, suffix := range []string{".json", ".history", ".history.1", definitionFile("")} {
+		for _, d := range c.dir.all() {
+			errs = append(errs, d.remove(c.name+suffix))
+		}
 	}
 	c.known = false
 	return errors.Join(append(errs, c.Release(nil))...)
@@ -277,11 +295,17 @@ func (c *Claim) Forget() error {
 // Abandon gives the claim up as the death of its holder would: all is left for
 // who takes it up.
 func (c *Claim) Abandon() error {
-	var err error
+	c.keeper.close()
+	c.dropName()
+	var errs []error
 	if c.output != nil {
-		err = c.output.Close()
+		errs = append(errs, c.output.Close())
 	}
-	return errors.Join(err, c.lock.Close())
+	errs = append(errs, dropLock(c.lock)) // those that wait see that
+	if c.moved {
+		errs = append(errs, c.dir.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // readLast reads the last words; there may be none, or none that can be read.

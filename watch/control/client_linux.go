@@ -46,7 +46,7 @@ func (d *Dir) Status(name string) (*Status, Presence, error) {
 	case presence == Stale:
 		return orphaned(name), presence, nil
 	}
-	return d.readLast(name), presence, nil
+	return d.of(name).readLast(name), presence, nil
 }
 
 // ifItHangs says what can be done about a supervisor that does not answer.
@@ -233,8 +233,12 @@ func (d *Dir) talk(ctx context.Context, name string, say func(c *conversation, p
 		}
 		if changes != nil {
 			err = changes.wait(ctx, end)
-		} else if changes, err = d.watch(); err == nil { // then look once more
+		} else if changes, err = newChanges(d.path); err == nil { // then look once more
 			defer changes.close()
+		}
+		if err == nil {
+			err = changes.watch(d)
+			d.places.knock(name) // its socket may have been removed
 		}
 		if err != nil {
 			return Held, err
@@ -244,6 +248,7 @@ func (d *Dir) talk(ctx context.Context, name string, say func(c *conversation, p
 
 // converse has one conversation, unless ctx is done before its end.
 func (d *Dir) converse(ctx context.Context, name string, say func(c *conversation, pid int) error) error {
+	d = d.of(name)
 	socket, err := d.socket(name)
 	if err != nil {
 		return err

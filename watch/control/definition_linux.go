@@ -37,13 +37,18 @@ func definitionFile(name string) string { return name + ".command" }
 // WriteDefinition writes down what the service is. Only the owner can read it, for there may be
 // secrets in the environment.
 func (c *Claim) WriteDefinition(def Definition) error {
-	return c.dir.replace(definitionFile(c.name), Line(def), 0o600)
+	c.command = Line(def)
+	return c.dir.replace(definitionFile(c.name), c.command, 0o600)
 }
 
 // Definition returns what a service was started with last. The error is fs.ErrNotExist where
 // that was not written down, and wraps ErrDefinition or ErrUntrusted where it must not be run.
 func (d *Dir) Definition(name string) (Definition, error) {
 	var def Definition
+	d = d.of(name)
+	if !d.contains(definitionFile(name)) {
+		d = d.awaitBack(name, definitionFile(name))
+	}
 	err := d.Trust()
 	var text []byte
 	if err == nil {
@@ -94,13 +99,15 @@ func (d *Dir) readOwn(name string) ([]byte, error) {
 
 // Knows reports whether a service was started here and has not been forgotten, whether it runs or not.
 func (d *Dir) Knows(name string) (bool, error) {
+	f := d.of(name)
 	for _, suffix := range knownBy() {
-		known, err := d.has(name + suffix)
+		known, err := f.has(name + suffix)
 		if known || err != nil {
 			return known, err
 		}
 	}
-	return false, nil
+	presence, _, err := d.Presence(name) // its files may be about to be put back
+	return presence != Absent, err
 }
 
 // knownBy are the files that each tell of a service: what its supervisor holds, its last words, and its

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,19 +21,46 @@ var ErrUntrusted = errors.New("not a safe runtime directory")
 // Dir is an open runtime directory. A service's name becomes a part of file
 // names in it: it must be none with a slash. All files are reached through the
 // descriptor that was checked, so nobody can exchange the directory later.
+//
+// A user's default is several folders, of which a Dir is one. What asks for a
+// service by its name finds it in all of them.
 type Dir struct {
-	path  string
-	file  *os.File
-	owner int
-	group int // who else may look and act by files that are made, -1 for nobody
+	path   string
+	file   *os.File
+	owner  int
+	group  int // who else may look and act by files that are made, -1 for nobody
+	places *places
 }
 
 // OpenDir opens the runtime directory at path, to ask. A directory that does
 // not exist is an error that is fs.ErrNotExist. One that is a symbolic link,
 // that others than its owner can write, or whose owner is neither root nor we
 // wraps ErrUntrusted; but root may ask everywhere, and a group where it may
-// enter.
+// enter. A directory that was removed under supervisors is waited for, for
+// Patience: they put it back.
 func OpenDir(path string) (*Dir, error) {
+	p := placesOf(path, os.Geteuid())
+	d, err := p.openAny()
+	if !errors.Is(err, os.ErrNotExist) {
+		return d, err
+	}
+	held := p.heldNames()
+	if len(held) == 0 {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	for _, name := range held {
+		p.knock(name)
+	}
+	if d, err = AwaitDir(ctx, path); errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %s was removed, and they can't put it back: make it again", ErrSilent, path)
+	}
+	return d, err
+}
+
+// openFolder opens one folder.
+func openFolder(path string) (*Dir, error) {
 	f, err := safepath.OpenDir(path)
 	var kind *safepath.KindError
 	if errors.As(err, &kind) {
@@ -43,7 +71,7 @@ func OpenDir(path string) (*Dir, error) {
 	}
 	d := &Dir{path: path, file: f, group: -1}
 	if err := d.check(int(f.Fd())); err != nil {
-		return nil, errors.Join(err, d.Close())
+		return nil, errors.Join(err, d.file.Close())
 	}
 	return d, nil
 }
@@ -65,19 +93,36 @@ func (d *Dir) check(fd int) error {
 
 // MakeDir is OpenDir for a supervisor: it first makes the directory, for its
 // owner alone, if it does not exist; one of another owner wraps ErrUntrusted.
-func MakeDir(path string) (*Dir, error) {
+// Of a user's default folders it is the first that can be had.
+func MakeDir(path string) (d *Dir, err error) {
+	p := placesOf(path, os.Geteuid())
+	paths := p.paths
+	if len(paths) > 1 {
+		paths = usable(defaultDirs(p.uid), p.uid)
+	}
+	for _, path := range paths {
+		if d, err = makeFolder(path); err == nil {
+			p.key = keyOf(p.paths) // what it goes by may have been made just now
+			d.places, p.open = p, []*Dir{d}
+			return d, nil
+		}
+	}
+	return nil, err
+}
+
+func makeFolder(path string) (*Dir, error) {
 	if err := safepath.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("make the runtime directory's parent: %w", err)
 	}
 	if err := safepath.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make the runtime directory: %w", err)
 	}
-	d, err := OpenDir(path)
+	d, err := openFolder(path)
 	if err != nil {
 		return nil, err
 	}
 	if d.owner != os.Geteuid() {
-		return nil, errors.Join(d.notYours(), d.Close())
+		return nil, errors.Join(d.notYours(), d.file.Close())
 	}
 	return d, nil
 }
@@ -116,7 +161,7 @@ func (d *Dir) Share(gid int) error {
 	case st.Mode&0o010 != 0 && int(st.Gid) != gid:
 		return fmt.Errorf("group %d may use %s already: another group needs another --runtime-dir", st.Gid, d.path)
 	}
-	return d.share(d.file, 0o750)
+	return errors.Join(d.file.Chown(-1, gid), d.file.Chmod(0o750))
 }
 
 // share gives a file to the group, with a mode that tells what it may do.
@@ -124,12 +169,25 @@ func (d *Dir) share(f *os.File, mode os.FileMode) error {
 	if d.group < 0 {
 		return nil
 	}
-	return errors.Join(f.Chown(-1, d.group), f.Chmod(mode))
+	return errors.Join(f.Chown(-1, d.group), f.Chmod(mode|os.ModeSticky))
 }
 
 // Names are the services that have a supervisor, or had one and have not been
 // forgotten, sorted.
 func (d *Dir) Names() ([]string, error) {
+	names := d.places.heldNames() // of some the files are being put back
+	for _, f := range d.all() {
+		some, err := f.names()
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, some...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func (d *Dir) names() ([]string, error) {
 	entries, err := os.ReadDir(d.at(""))
 	if err != nil {
 		return nil, fmt.Errorf("runtime directory %s: %w", d.path, err)
@@ -142,12 +200,11 @@ func (d *Dir) Names() ([]string, error) {
 			}
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return names, nil
 }
 
 // Close closes the directory.
-func (d *Dir) Close() error { return d.file.Close() }
+func (d *Dir) Close() error { return d.places.close() }
 
 // at is a path to a file of the directory, whatever the directory's own path
 // has become, and short enough for a socket's address.
@@ -155,10 +212,14 @@ func (d *Dir) at(name string) string {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", d.file.Fd(), name)
 }
 
+// fileMode is that of files that are made. Cleaners leave alone what has the
+// sticky bit, as the base directory specification says.
+const fileMode = os.ModeSticky | 0o600
+
 // open opens a regular file. A FIFO or a link that its owner may have put there is
 // an error.
 func (d *Dir) open(name string, flags int) (*os.File, error) {
-	fd, err := safepath.OpenAt(int(d.file.Fd()), name, flags, 0o600)
+	fd, err := safepath.OpenAt(int(d.file.Fd()), name, flags, fileMode)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: filepath.Join(d.path, name), Err: err}
 	}
@@ -171,44 +232,4 @@ func (d *Dir) remove(name string) error {
 		return &os.PathError{Op: "remove", Path: filepath.Join(d.path, name), Err: err}
 	}
 	return nil
-}
-
-// Presence says whether a service has a supervisor.
-type Presence int
-
-const (
-	// Absent says that there is none.
-	Absent Presence = iota
-	// Stale says that there was one, and that it died without putting its things away.
-	Stale
-	// Held says that there is one.
-	Held
-)
-
-// Presence asks the kernel who holds the lock of a service. The pid is 0 where
-// nobody does, where the holder lives in another pid namespace, or where we
-// may not look: then a dead one can't be told from a live one.
-func (d *Dir) Presence(name string) (Presence, int, error) {
-	f, err := d.open(name+".lock", unix.O_RDONLY)
-	if errors.Is(err, os.ErrNotExist) {
-		return Absent, 0, nil
-	}
-	if errors.Is(err, os.ErrPermission) {
-		return Held, 0, nil // it is there; who holds it is not for a group to look at, or to lock
-	}
-	if err != nil {
-		return Absent, 0, fmt.Errorf("lock of %s: %w", name, err)
-	}
-	defer f.Close()
-	lk := unix.Flock_t{Type: unix.F_WRLCK, Len: 1}
-	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lk); err != nil {
-		return Absent, 0, fmt.Errorf("lock of %s: %w", name, err)
-	}
-	if lk.Type == unix.F_UNLCK && !d.is(name+".lock", f) {
-		return d.Presence(name) // it was released in good order since we opened it
-	}
-	if lk.Type == unix.F_UNLCK {
-		return Stale, 0, nil
-	}
-	return Held, max(int(lk.Pid), 0), nil
 }

@@ -23,7 +23,8 @@
 //
 // The lock is the truth about who supervises: the kernel releases it with the
 // process, and F_GETLK names the holder, so no pid is ever read from a file.
-// A lock file that nobody holds is what a killed supervisor leaves. In it is the
+// A lock file that no process holds is what a killed supervisor leaves. The file may
+// be removed under its holder, so the name of an abstract socket is a second lock. In it is the
 // claim's ID, which is in the environment of all processes of the service.
 //
 // # The protocol

@@ -14,6 +14,7 @@ import (
 // on a full disk its place may be enough.
 func (c *Claim) WriteState(state []byte) error {
 	name := c.name + ".state"
+	defer c.keeper.see(c.dir, name)
 	if c.dir.replace(name, state, 0o600) == nil {
 		return nil
 	}
@@ -23,7 +24,7 @@ func (c *Claim) WriteState(state []byte) error {
 // State is what a supervisor that has died wrote down of the service. The error
 // is fs.ErrNotExist where there is nothing.
 func (d *Dir) State(name string) ([]byte, error) {
-	b, err := d.read(name + ".state")
+	b, err := d.of(name).read(name + ".state")
 	if err != nil {
 		return nil, fmt.Errorf("state of %s: %w", name, err)
 	}

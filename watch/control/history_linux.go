@@ -28,6 +28,9 @@ type History struct {
 // History opens the service's history to add to it.
 func (c *Claim) History() (*History, error) {
 	h := &History{claim: c}
+	if fd := c.inherited.History; fd > 0 {
+		h.file = os.NewFile(uintptr(fd), h.name())
+	}
 	events, err := c.dir.History(c.name)
 	if err != nil {
 		return nil, err
@@ -35,15 +38,31 @@ func (c *Claim) History() (*History, error) {
 	if len(events) > 0 {
 		h.last = events[len(events)-1].Seq
 	}
-	if err := h.open(); err != nil {
+	if h.file == nil {
+		err = h.open()
+	} else {
+		err = h.measure()
+	}
+	if err != nil {
 		return nil, err
 	}
+	c.history = h
 	return h, nil
 }
 
 // Last is the Seq of the last event that was in it when it was opened, 0 for
 // none.
 func (h *History) Last() int64 { return h.last }
+
+// measure finds out how large the file is.
+func (h *History) measure() error {
+	info, err := h.file.Stat()
+	if err != nil {
+		return fmt.Errorf("history of %s: %w", h.claim.name, err)
+	}
+	h.size = info.Size()
+	return nil
+}
 
 func (h *History) name() string { return h.claim.name + ".history" }
 
@@ -85,13 +104,35 @@ func (h *History) Append(lines []byte) error {
 	return nil
 }
 
+// putBack puts a file that was removed back, with what was in it.
+func (h *History) putBack() error {
+	if h.claim.dir.is(h.name(), h.file) {
+		return nil
+	}
+	old := h.file
+	defer old.Close()
+	was, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", old.Fd()))
+	if err = errors.Join(err, h.open()); err != nil {
+		h.file = old
+		return err
+	}
+	if h.size == 0 {
+		return h.Append(was)
+	}
+	return nil
+}
+
 // Close closes it.
-func (h *History) Close() error { return h.file.Close() }
+func (h *History) Close() error {
+	h.claim.history = nil
+	return h.file.Close()
+}
 
 // History is what is written down of a service, the oldest first. Lines that
 // can't be read, as the last one of a supervisor that was killed, are passed
 // over.
 func (d *Dir) History(name string) ([]Event, error) {
+	d = d.of(name)
 	var events []Event
 	for _, file := range []string{name + ".history.1", name + ".history"} {
 		f, err := d.open(file, unix.O_RDONLY)

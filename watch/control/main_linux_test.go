@@ -17,7 +17,7 @@ import (
 const role = "CONTROL_TEST_ROLE"
 
 var roles = map[string]func(d *Dir, in *bufio.Scanner, args []string) error{
-	"hold": hold, "race": race, "release": releaseForEver, "serve": serve,
+	"hold": hold, "race": race, "release": releaseForEver, "serve": serve, "keep": keep, "squat": squat,
 }
 
 func TestMain(m *testing.M) {

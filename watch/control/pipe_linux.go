@@ -19,7 +19,7 @@ const pipes = "pipes"
 // pipeMode lets everybody write who can reach the FIFO. By its path that is
 // the owner alone, but a daemon that has given up its uid may open
 // /dev/stdout, and then the kernel asks for the FIFO's own mode.
-const pipeMode = 0o622
+const pipeMode = unix.S_ISVTX | 0o622
 
 // Pipe is the FIFO into which a program writes what it has to say, and out of
 // which its supervisor reads. It lives as long as anybody has it open: when the
@@ -33,6 +33,11 @@ type Pipe struct {
 // OpenPipe opens the FIFO pipes/NAME.out: the one that a killed supervisor left, with
 // all that is in it, or else a new one. What is no FIFO of ours is replaced.
 func (c *Claim) OpenPipe() (*Pipe, error) {
+	if fd := c.inherited.Pipe; fd > 0 {
+		p, err := takePipe(fd)
+		c.output = p
+		return p, err
+	}
 	p := &Pipe{}
 	err := c.makePipe()
 	if err == nil {

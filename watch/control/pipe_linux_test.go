@@ -122,7 +122,7 @@ func TestPipeReplacesWhatIsNone(t *testing.T) {
 			}
 			defer openPipe(t, c).Close()
 			info, err := os.Lstat(path)
-			if err != nil || info.Mode() != fs.ModeNamedPipe|pipeMode {
+			if err != nil || info.Mode() != fs.ModeNamedPipe|fs.ModeSticky|0o622 {
 				t.Errorf("%v, %v", info.Mode(), err)
 			}
 		})

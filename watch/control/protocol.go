@@ -61,7 +61,7 @@ type Request struct {
 	// For is the state that OpWait waits for.
 	For string `json:"for,omitempty"`
 
-	// Checked asks OpUpgrade to go ahead: the binary was tried.
+	// Checked asks OpUpgrade to go ahead. The supervisor tries the binary itself.
 	Checked bool `json:"checked,omitempty"`
 }
 
@@ -78,9 +78,8 @@ type Reply struct {
 	Upgrade *Upgrade `json:"upgrade,omitempty"`
 }
 
-// Upgrade is the binary that an upgrade in place would exec, and how. A client
-// tries it first, with RESPAWNER_UPGRADE=check in its environment: one that
-// can take over exits with 0 then, and says nothing on stderr.
+// Upgrade is the binary that an upgrade in place would exec, and how. The supervisor
+// tries it first.
 type Upgrade struct {
 	Binary  string   `json:"binary"`
 	Args    []string `json:"args"`

@@ -5,33 +5,73 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// changes is a watch on a directory.
-type changes struct{ file *os.File }
-
-// watch becomes readable when something of a supervisor comes or goes: the
-// release of a lock shows as a close.
-func (d *Dir) watch() (*changes, error) {
-	return watchPath(d.at(""), d.path, unix.IN_CREATE|unix.IN_DELETE|unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE)
+// changes is a watch on folders.
+type changes struct {
+	file *os.File
+	fd   int // its own, which must stay non-blocking
+	name string
 }
 
-func watchPath(path, name string, mask uint32) (*changes, error) {
+func newChanges(name string) (*changes, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", name, err)
 	}
-	c := &changes{os.NewFile(uintptr(fd), "inotify")}
-	if _, err := unix.InotifyAddWatch(fd, path, mask); err != nil {
-		c.close()
-		return nil, fmt.Errorf("watch %s: %w", name, err)
+	return &changes{os.NewFile(uintptr(fd), "inotify"), fd, name}, nil
+}
+
+// What tells that something of a supervisor has come or gone: the release of a lock shows as a
+// close, and that a socket is ready as a change of its attributes. What tells that a folder
+// has come.
+const (
+	filesChange  = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_TO | unix.IN_CLOSE_WRITE | unix.IN_ATTRIB | unix.IN_MASK_ADD
+	folderChange = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_ONLYDIR | unix.IN_MASK_ADD
+)
+
+// watch has the watch tell of the files in a directory, and in those that may come into being in its
+// place. It is for each look, since they may be others each time.
+func (c *changes) watch(d *Dir) error {
+	if err := c.watchAbove(d.places.paths); err != nil {
+		return err
 	}
-	return c, nil
+	for _, f := range d.all() {
+		if err := c.add(f.at(""), filesChange); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watchAbove has the watch tell when one of the folders comes into being: it watches what there is of
+// those above it, from the top down, so that none comes unseen.
+func (c *changes) watchAbove(paths []string) error {
+	for _, path := range paths {
+		for i := 0; i <= len(path); i++ {
+			if i > 0 && i < len(path) && path[i] != '/' {
+				continue
+			}
+			err := c.add(path[:max(i, 1)], folderChange)
+			if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EACCES) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *changes) add(path string, mask uint32) error {
+	if _, err := unix.InotifyAddWatch(c.fd, path, mask); err != nil {
+		return fmt.Errorf("watch %s: %w", c.name, err)
+	}
+	return nil
 }
 
 func (c *changes) close() { c.file.Close() }
@@ -56,58 +96,65 @@ func (c *changes) wait(ctx context.Context, end time.Time) error {
 
 // Await waits until a service has a supervisor, or until ctx is done.
 func (d *Dir) Await(ctx context.Context, name string) error {
-	changes, err := d.watch()
+	changes, err := newChanges(d.path)
 	if err != nil {
 		return err
 	}
 	defer changes.close()
 	for {
-		presence, _, err := d.Presence(name)
-		if err == nil && presence != Held {
-			err = changes.wait(ctx, time.Time{})
-		} else {
+		if err := changes.watch(d); err != nil {
 			return err
 		}
-		if err != nil {
+		if presence, _, err := d.Presence(name); err != nil || presence == Held {
+			return err
+		}
+		if err := changes.wait(ctx, time.Time{}); err != nil {
 			return err
 		}
 	}
+}
+
+// awaitBack waits until a file of a service is there, as long as that has a supervisor which puts it back, and
+// for Patience at most. It returns the folder in which it would be.
+func (d *Dir) awaitBack(name, file string) *Dir {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	changes, err := newChanges(d.path)
+	if err != nil {
+		return d
+	}
+	defer changes.close()
+	for err == nil && changes.watch(d) == nil {
+		f := d.of(name)
+		if presence, _, err := d.Presence(name); f.contains(file) || presence != Held || err != nil {
+			return f
+		}
+		d.places.knock(name)
+		err = changes.wait(ctx, time.Time{})
+	}
+	return d.of(name)
 }
 
 // AwaitDir is OpenDir that waits until the directory exists, or until ctx is
 // done.
 func AwaitDir(ctx context.Context, path string) (*Dir, error) {
+	p := placesOf(path, os.Geteuid())
+	changes, err := newChanges(path)
+	if err != nil {
+		return nil, err
+	}
+	defer changes.close()
 	for {
-		d, err := OpenDir(path)
-		if !errors.Is(err, os.ErrNotExist) {
+		if err := changes.watchAbove(p.paths); err != nil {
+			return nil, err
+		}
+		if d, err := p.openAny(); !errors.Is(err, os.ErrNotExist) {
 			return d, err
 		}
-		if err := awaitBelow(ctx, path, filepath.Dir(path)); err != nil {
+		if err := changes.wait(ctx, time.Time{}); err != nil {
 			return nil, err
 		}
 	}
-}
-
-// awaitBelow waits until something comes into the folder above path, or, where
-// that does not exist either, the one above it.
-func awaitBelow(ctx context.Context, path, above string) error {
-	changes, err := watchPath(above, above, unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE_SELF|unix.IN_MOVE_SELF|unix.IN_ONLYDIR)
-	if errors.Is(err, os.ErrNotExist) && above != filepath.Dir(above) {
-		return awaitBelow(ctx, path, filepath.Dir(above))
-	}
-	if err != nil {
-		return err
-	}
-	defer changes.close()
-	rel, err := filepath.Rel(above, path)
-	if err != nil {
-		return err
-	}
-	next := filepath.Join(above, strings.SplitN(rel, "/", 2)[0])
-	if _, err := os.Stat(next); !errors.Is(err, os.ErrNotExist) {
-		return err // it has come meanwhile
-	}
-	return changes.wait(ctx, time.Time{})
 }
 
 // openPidfd opens the supervisor at the other end of a connection: the pid is
@@ -133,12 +180,15 @@ func await(pidfd int) error {
 // Watch calls look at once, and again whenever something of a supervisor has come
 // or gone, until ctx is done or look returns an error, which is returned.
 func (d *Dir) Watch(ctx context.Context, look func() error) error {
-	changes, err := d.watch()
+	changes, err := newChanges(d.path)
 	if err != nil {
 		return err
 	}
 	defer changes.close()
 	for {
+		if err := changes.watch(d); err != nil {
+			return err
+		}
 		if err := look(); err != nil {
 			return err
 		}
