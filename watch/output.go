@@ -79,23 +79,22 @@ type lastLine struct {
 	text []byte
 }
 
-// short is as much of a line as is kept of the last ones.
-func short(line []byte) []byte {
+// appendShort appends as much of a line to text as is kept of the last ones.
+func appendShort(text, line []byte) []byte {
 	if len(line) <= lastLineLen {
-		return line
+		return append(text, line...)
 	}
-	return append(line[:lastLineLen:lastLineLen], ellipsis...)
+	return append(append(text, line[:lastLineLen]...), ellipsis...)
 }
 
 func (t *tail) add(at time.Time, line []byte) {
-	line = short(line)
 	if len(*t) < lastLines {
-		*t = append(*t, lastLine{at, bytes.Clone(line)})
+		*t = append(*t, lastLine{at, appendShort(nil, line)})
 		return
 	}
 	oldest := (*t)[0]
 	copy(*t, (*t)[1:])
-	(*t)[lastLines-1] = lastLine{at, append(oldest.text[:0], line...)}
+	(*t)[lastLines-1] = lastLine{at, appendShort(oldest.text[:0], line)}
 }
 
 // since are the lines that were not read before a time.

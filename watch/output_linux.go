@@ -221,7 +221,7 @@ func (o *output) quote(begun time.Time) bool {
 		o.drain()
 		lines := o.last.since(begun)
 		if len(o.text) > 0 {
-			lines = append(lines, string(short(o.text)))
+			lines = append(lines, string(appendShort(nil, o.text)))
 		}
 		o.quotes <- lines[max(0, len(lines)-lastLines):]
 		o.wake.call()
