@@ -183,6 +183,9 @@ func (s *Host) openOnce(p *settle.Process) settle.Look {
 	if stat, err := s.statOf(p.PID); err == nil {
 		l.Known, l.Start, l.Zombie = true, stat.start, stat.state == "Z"
 		l.Parent = s.knownParent(p.PID, stat.ppid)
+		if up := p.Up(); up != nil && l.Parent != up.PID && s.hasEnded(up) { // else it would still be p's parent
+			s.table.Stirred(up)
+		}
 	} else if fd >= 0 {
 		s.lookAtHidden(p, &l)
 	}

@@ -161,9 +161,6 @@ func (k *kernelTracked) replay() error {
 	for _, b := range births {
 		switch {
 		case b.PID == k.host.pid || b.Time == 0: // put there by us
-		case b.Parent != k.host.pid && k.host.table.Process(b.Parent) == nil && k.host.table.Process(b.PID) == nil:
-			ahead, _ := k.host.ahead()
-			k.host.table.Orphan(b.PID, b.Time+ahead)
 		default:
 			k.host.born(b, true)
 		}

@@ -166,7 +166,7 @@ func (s *Host) droppedEvents() uint32 {
 
 // readBirths has the table learn of everything that was born until now.
 func (s *Host) readBirths() {
-	s.table.Reading()
+	s.table.Reading(s.uptime())
 	empty, err := s.ladder.step.read()
 	if err != nil {
 		s.fall(err)

@@ -91,7 +91,7 @@ func (s *Host) isMeant(p *settle.Process) bool {
 		return s.holdsPid(p)
 	}
 	stat, err := s.statOf(p.PID)
-	return err != nil || p.Start == 0 || p.Start == stat.start
+	return err != nil || p.IsStarted(stat.start)
 }
 
 // markedUnit returns of which service a process is by its mark: the stranger's, if it has none, or none can

@@ -117,7 +117,7 @@ func (t *Table) Marked(u Unit, found []Found, mute []int) {
 	}
 	sure := !s.stale
 	for _, f := range found {
-		if p := t.byPID[f.PID]; p == nil || !p.isStarted(f.Start) {
+		if p := t.byPID[f.PID]; p == nil || !p.IsStarted(f.Start) {
 			t.Seek(u, f.PID, f.Start)
 			sure = false
 		}
@@ -134,8 +134,8 @@ func (t *Table) Marked(u Unit, found []Found, mute []int) {
 	}
 }
 
-// isStarted reports whether p is the process that started at a time, by /proc.
-func (p *Process) isStarted(start time.Duration) bool {
+// IsStarted reports whether p is the process that started at a time, by /proc.
+func (p *Process) IsStarted(start time.Duration) bool {
 	switch {
 	case p.Start != 0:
 		return p.Start == start

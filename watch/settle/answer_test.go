@@ -76,6 +76,9 @@ func (s *sim) stat(o op) {
 	if p := s.k.stat(o.q.P.PID); p != nil {
 		l.Known, l.Start, l.Zombie = true, p.start, p.dead
 		l.Parent = s.knownParent(p)
+		if up := o.q.P.Up(); up != nil && l.Parent != up.PID && s.hasEnded(up) {
+			s.t.Stirred(up)
+		}
 	}
 	o.do = doLooked
 	s.next(o)
@@ -162,7 +165,7 @@ func (s *sim) owner(p *Process) (u Unit, parked bool) {
 	if s.hasEnded(p) {
 		s.t.Stirred(p)
 	}
-	if p.Life == Unopened && (of == nil || !p.isStarted(of.start)) { // MENDED: Host.owner takes whatever has the pid of an unopened one
+	if p.Life == Unopened && (of == nil || !p.IsStarted(of.start)) { // MENDED: Host.owner takes whatever has the pid of an unopened one
 		return Unclaimed, len(s.t.starts) > 0
 	}
 	if p.Life != Unopened && !s.holdsPID(p) {
@@ -230,8 +233,6 @@ func (s *sim) replay() {
 	for _, pid := range s.births() {
 		switch b := s.k.set[pid]; {
 		case pid == selfPID || b.at == 0:
-		case b.parent != selfPID && s.t.Process(b.parent) == nil && s.t.Process(pid) == nil:
-			s.t.Orphan(pid, b.at)
 		default:
 			s.bornTo(b.parent, pid, b.at, true)
 		}

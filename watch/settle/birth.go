@@ -24,10 +24,13 @@ func (t *Table) Born(b Birth) {
 		case earlier:
 			return
 		}
-		t.supersede(old)
+		t.supersede(old, b.By)
 	}
 	up := t.byPID[b.Parent]
 	if b.Parent != t.self && (up == nil || !up.wasThere(b)) {
+		if b.Replayed { // it is one of ours all the same
+			t.Orphan(b.Child, b.By)
+		}
 		return
 	}
 	p := &Process{PID: b.Child, Life: Told, FD: -1, Born: b.At, by: b.By, loose: b.Loose || t.loss.is}
@@ -70,11 +73,12 @@ func (p *Process) wasThere(b Birth) bool {
 	return p.Start <= b.By
 }
 
-// supersede says that another process has p's pid: so p has ended, and was reaped. All its births
-// were told before that of the other one. A pidfd that is not known to be readable may be that of
-// the other one.
-func (t *Table) supersede(p *Process) {
+// supersede says that another process has p's pid, which started at a time at the latest (CLOCK_BOOTTIME):
+// so p has ended, and was reaped. All its births were told before that of the other one. A pidfd that is
+// not known to be readable may be that of the other one.
+func (t *Table) supersede(p *Process, by time.Duration) {
 	p.passed = true
+	p.endedBy(by)
 	if p.lives() && p.FD >= 0 {
 		t.ask(Question{Ask: Unwatch, P: &Process{FD: p.FD, Room: p.Room}})
 		p.FD, p.Room = -1, nil

@@ -66,6 +66,7 @@ type Process struct {
 	Born  time.Duration // the time of its birth's event (CLOCK_MONOTONIC), 0 if that was not told
 	Start time.Duration // its start time by /proc (CLOCK_BOOTTIME), 0 if not known
 	Inode uint64        // of its pidfd, 0 if not known
+	over  time.Duration // it had ended by then (CLOCK_BOOTTIME), 0 if that is not known
 
 	// Room is what the rooms keep of the process, Killed says that it was sent KILL by us, and
 	// Refused why it could not be signalled.
@@ -173,6 +174,9 @@ func (p *Process) hang(parent *Process) {
 		parent.children = append(parent.children, p)
 	}
 }
+
+// Up returns the process above p in the table, nil for none.
+func (p *Process) Up() *Process { return p.parent }
 
 // Parent returns the pid of the process above p in the table, 0 for none.
 func (p *Process) Parent() int {

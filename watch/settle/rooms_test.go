@@ -223,7 +223,7 @@ func (s *sim) beginReading() {
 		s.changed = false
 		s.renew()
 	}
-	s.t.Reading()
+	s.t.Reading(s.k.tick())
 	s.next(op{do: doReceive})
 }
 

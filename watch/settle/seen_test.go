@@ -121,7 +121,7 @@ func TestForeignLeavesToInit(t *testing.T) {
 		"its birth is told after a suspend, and its pid is another one's now": {func(table *Table) {
 			p := loose()
 			table.Opened(p, Look{Result: Opening, FD: 11, Known: true, Start: 5})
-			if p.Life != Dead || p.isStarted(5) {
+			if p.Life != Dead || p.IsStarted(5) {
 				panic(fmt.Sprintf("%v is the process that was opened", p))
 			}
 		}, true},

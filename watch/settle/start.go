@@ -72,7 +72,7 @@ func (t *Table) madeBy(s Start, can func(*Process) bool) *Process {
 // isStart reports whether p can be the program of a start.
 func (p *Process) isStart(s Start) bool {
 	return p.Unit == Unclaimed && p.isTop() && p.Life != Buried && (p.Inode == 0 || s.Inode == 0 || p.Inode == s.Inode) &&
-		(s.Start == 0 || p.isStarted(s.Start))
+		(s.Start == 0 || p.IsStarted(s.Start))
 }
 
 // enterStart puts the program of a start into the table, of which nothing has told. Another
@@ -81,7 +81,7 @@ func (t *Table) enterStart(p *Process, held bool) {
 	next := t.byPID[p.PID]
 	if held || next == nil {
 		if next != nil {
-			t.supersede(next)
+			t.supersede(next, p.Start)
 		}
 		t.enter(p, nil)
 		return

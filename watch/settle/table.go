@@ -2,6 +2,7 @@ package settle
 
 import (
 	"slices"
+	"time"
 
 	"respawner/watch/service"
 )
@@ -202,11 +203,14 @@ func (t *Table) readOn() bool {
 	return true
 }
 
-// Reading says that the queue of births is being read: what has ended before
-// leaves no birth unread when it is Emptied.
-func (t *Table) Reading() {
+// Reading says that the queue of births is being read, at a time (CLOCK_BOOTTIME): what has ended
+// before leaves no birth unread when it is Emptied.
+func (t *Table) Reading(at time.Duration) {
 	r := &t.round
 	r.reading = true
+	for _, p := range r.fresh {
+		p.endedBy(at)
+	}
 	r.before, r.fresh = append(r.before, r.fresh...), nil
 }
 
@@ -289,6 +293,13 @@ func (t *Table) died(p *Process) bool {
 		}
 	}
 	return true
+}
+
+// endedBy notes a time (CLOCK_BOOTTIME, 0 if it is not known) at which p had ended.
+func (p *Process) endedBy(at time.Duration) {
+	if at != 0 && (p.over == 0 || at < p.over) {
+		p.over = at
+	}
 }
 
 // Counts returns how many dead processes are kept, how many their services have not heard of,

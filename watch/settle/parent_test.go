@@ -1,0 +1,61 @@
+package settle
+
+import "testing"
+
+// A birth tells the pid of the parent. The parent that the child has now, and when both were there, say whether the
+// process that is known by that pid can be it.
+func TestIsParent(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		up    Process
+		below int // up is below that one
+		loose bool
+		l     Look
+		want  bool
+	}{
+		{"it is", Process{}, 0, false, Look{Parent: 3}, true},
+		{"it lives, and another one is", Process{}, 0, false, Look{Parent: 8}, false},
+		{"it lives, and another one above it is", Process{}, 8, false, Look{Parent: 8}, false},
+		{"it lives, and we are", Process{}, 0, false, Look{Parent: selfPID}, false},
+		{"it lives, and none of the table is", Process{}, 0, false, Look{}, true},
+		{"it has ended, and we are", Process{Life: Dead}, 0, false, Look{Parent: selfPID}, true},
+		{"it has ended, and we are, while others were not told", Process{Life: Dead}, 0, true, Look{Parent: selfPID}, false},
+		{"it has ended, and we are, and it was not below us", Process{Life: Dead, Foreign: true}, 0, false, Look{Parent: selfPID}, false},
+		{"it has ended, and one above it is", Process{Life: Dead}, 8, false, Look{Parent: 8}, true},
+		{"it has ended, and another one is", Process{Life: Dead}, 0, false, Look{Parent: 8}, false},
+		{"it started at the same time", Process{Start: 5}, 0, false, Look{Parent: 3, Start: 5}, true},
+		{"it started later", Process{Life: Dead, Start: 6}, 0, false, Look{Parent: selfPID, Start: 5}, false},
+		{"it ended then", Process{Life: Dead, over: 5}, 0, false, Look{Parent: selfPID, Start: 5}, true},
+		{"it ended before", Process{Life: Dead, over: 4}, 0, false, Look{Parent: selfPID, Start: 5}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			table, up, p := New(selfPID, Policy{}), c.up, &Process{PID: 4, loose: c.loose}
+			if up.PID = 3; up.Life == Sought {
+				up.Life = Alive
+			}
+			table.byPID[3], table.byPID[8] = &up, &Process{PID: 8, Life: Alive}
+			up.hang(table.byPID[c.below])
+			p.hang(&up)
+			if got := table.isParent(&up, p, c.l); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// The process under a dead one's pid started later, and forks: its child is not that process's, nor is what that forked.
+func TestChildOfAnotherWithThatPid(t *testing.T) {
+	table := family(t, allEvents.policy())
+	table.Born(Birth{Parent: 4, Child: 5, At: 10, By: 10})
+	table.Questions()
+	table.Opened(table.Process(5), Look{Result: Opening, FD: 15, Known: true, Start: 12})
+	table.Born(Birth{Parent: 5, Child: 6, At: 14, By: 14})
+	table.Born(Birth{Parent: 6, Child: 7, At: 15, By: 15})
+	if six, seven := table.Process(6), table.Process(7); six.Unit != 1 || seven.Unit != 1 {
+		t.Fatalf("%v and %v are of %d and %d", six, seven, six.Unit, seven.Unit)
+	}
+	table.Opened(table.Process(6), Look{Result: Opening, FD: 16, Known: true, Start: 13, Parent: selfPID})
+	if six, seven := table.Process(6), table.Process(7); six.Unit != Unclaimed || seven.Unit != Unclaimed || six.Parent() != 0 {
+		t.Errorf("%v and %v are of %d and %d", six, seven, six.Unit, seven.Unit)
+	}
+}
