@@ -39,12 +39,6 @@ func (t *Table) Seek(u Unit, pid int, start time.Duration) {
 	t.ask(Question{Ask: Open, P: &Process{PID: pid, FD: -1, Unit: u, Start: start, reason: byMark}})
 }
 
-// Orphan says that the kernel's set has a process that was born at by at the latest
-// (CLOCK_BOOTTIME), to a parent that is not of the table any more.
-func (t *Table) Orphan(pid int, by time.Duration) {
-	t.ask(Question{Ask: Open, P: &Process{PID: pid, FD: -1, by: by, reason: bySet}})
-}
-
 // Release takes a process from its service, with all that it has forked and will fork.
 func (t *Table) Release(p *Process) {
 	p.Unit, p.parked = Stranger, false

@@ -29,7 +29,7 @@ func (t *Table) Born(b Birth) {
 	up := t.byPID[b.Parent]
 	if b.Parent != t.self && (up == nil || !up.wasThere(b)) {
 		if b.Replayed { // it is one of ours all the same
-			t.Orphan(b.Child, b.By)
+			t.ask(Question{Ask: Open, P: &Process{PID: b.Child, FD: -1, Born: b.At, by: b.By, reason: bySet}})
 		}
 		return
 	}

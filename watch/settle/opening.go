@@ -228,6 +228,8 @@ func (t *Table) missed(p *Process, l Look) {
 	switch {
 	case p.reason == byRecord:
 		t.lostRecord(p)
+	case p.reason == bySet && (l.Known || l.Result == Gone): // else the set tells of its birth again and again
+		t.ask(Question{Ask: Bury, P: p})
 	case p.reason != byLook, l.Zombie && t.unreaped[p.PID], !l.Known && l.Result != Gone: // it would be seen again
 	default:
 		t.missedByLook(p, l)
