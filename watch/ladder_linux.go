@@ -232,6 +232,7 @@ func (s *Host) probe() {
 	switch {
 	case errors.Is(err, procconn.ErrOverflow):
 		s.table.Lost()
+		s.readBirths() // until the queue is empty, more are lost without a word
 		s.probeIn(probeSoon)
 	case err != nil:
 		s.fall(err)
