@@ -59,3 +59,18 @@ func TestChildOfAnotherWithThatPid(t *testing.T) {
 		t.Errorf("%v and %v are of %d and %d", six, seven, six.Unit, seven.Unit)
 	}
 }
+
+// A process that ends may have left a child to whatever is above it: the dead of its service, or of any while that is not
+// known, are not told before another look.
+func TestEndAsksForAnotherLook(t *testing.T) {
+	for u, want := range map[Unit]bool{1: false, Unclaimed: false, 2: true} {
+		table := New(selfPID, Policy{})
+		first, second := &Process{PID: 3, Unit: 1, Life: Alive}, &Process{PID: 4, Unit: u, Life: Alive}
+		table.died(first)
+		first.searched = true
+		table.died(second)
+		if first.searched != want {
+			t.Errorf("one of %d ends: looked for already: %v", u, first.searched)
+		}
+	}
+}

@@ -281,8 +281,10 @@ func (t *Table) died(p *Process) bool {
 		return false
 	}
 	p.to(Dead)
-	for q := p.parent; q != nil; q = q.parent {
-		q.searched = false // p may have left a child since then
+	for _, q := range t.dead {
+		if q.Unit == p.Unit || p.Unit == Unclaimed {
+			q.searched = false // p may have left a child since then
+		}
 	}
 	t.dead = append(t.dead, p)
 	t.round.fresh = append(t.round.fresh, p)
