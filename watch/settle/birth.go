@@ -14,7 +14,8 @@ type Birth struct {
 
 // Born says that a process was born.
 func (t *Table) Born(b Birth) {
-	if old := t.byPID[b.Child]; old != nil {
+	old := t.byPID[b.Child]
+	if old != nil {
 		switch old.compare(b) {
 		case same:
 			if old.by != unknowable { // else its mark is still to tell which process it is
@@ -28,15 +29,24 @@ func (t *Table) Born(b Birth) {
 	}
 	up := t.byPID[b.Parent]
 	if b.Parent != t.self && (up == nil || !up.wasThere(b)) {
-		if b.Replayed { // it is one of ours all the same
-			t.ask(Question{Ask: Open, P: &Process{PID: b.Child, FD: -1, Born: b.At, by: b.By, reason: bySet}})
-		}
+		t.bornToUnknown(b, old)
 		return
 	}
 	p := &Process{PID: b.Child, Life: Told, FD: -1, Born: b.At, by: b.By, loose: b.Loose || t.loss.is}
 	p.obscure = up == nil // it is a sibling of the process that forked it, which is not told
 	t.enter(p, up)
 	t.ask(Question{Ask: Open, P: p})
+}
+
+// bornToUnknown is for a birth by a process that is not of the table. The kernel's set has none but ours. Else the parent that
+// the child has now tells whether it is: old had its pid, so a look may have taken it for that.
+func (t *Table) bornToUnknown(b Birth, old *Process) {
+	switch {
+	case b.Replayed:
+		t.ask(Question{Ask: Open, P: &Process{PID: b.Child, FD: -1, Born: b.At, by: b.By, reason: bySet}})
+	case old != nil:
+		t.ask(Question{Ask: Open, P: &Process{PID: b.Child, FD: -1, reason: byHeir}})
+	}
 }
 
 // order is which of two processes with one pid was there first.

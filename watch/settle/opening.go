@@ -199,7 +199,7 @@ func (t *Table) enterSought(p *Process, parent *Process, l Look) {
 	if p.Unit == Unclaimed {
 		t.askOwner(p)
 	}
-	if t.policy.Exact && p.reason == byLook && p.lives() && p.Unit != Stranger && !p.parked {
+	if t.policy.Exact && (p.reason == byLook || p.reason == byHeir) && p.lives() && p.Unit != Stranger && !p.parked {
 		t.Missed() // its birth should have been told
 	}
 }

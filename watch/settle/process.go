@@ -115,6 +115,7 @@ const (
 	byRecord               // it is the process that was written down
 	byWait                 // it is a child of ours that has ended, and keeps its pid until it is reaped
 	bySet                  // it started no later than the kernel's set says
+	byHeir                 // its parent is ours, and it has the pid that another one had
 )
 
 func (p *Process) String() string { return fmt.Sprintf("pid %d (%v)", p.PID, p.Life) }
