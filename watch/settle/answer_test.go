@@ -165,11 +165,12 @@ func (s *sim) owner(p *Process) (u Unit, parked bool) {
 	if s.hasEnded(p) {
 		s.t.Stirred(p)
 	}
-	if p.Life == Unopened && (of == nil || !p.IsStarted(of.start)) { // MENDED: Host.owner takes whatever has the pid of an unopened one
-		return Unclaimed, len(s.t.starts) > 0
+	meant := s.holdsPID(p)
+	if p.Life == Unopened {
+		meant = of != nil && p.IsStarted(of.start)
 	}
-	if p.Life != Unopened && !s.holdsPID(p) {
-		return Unclaimed, false
+	if !meant {
+		return Unclaimed, p.FD < 0 && len(s.t.starts) > 0
 	}
 	switch leads := of == nil || of.session == of.pid || of.session == 0; {
 	case !leads:

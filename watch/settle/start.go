@@ -51,6 +51,9 @@ func (t *Table) Started(u Unit, s Start) {
 	case p.Life <= Unopened:
 		p.Inode, p.Start = s.Inode, cmp.Or(p.Start, s.Start)
 		t.setAlive(p, s.FD)
+	case p.Life <= Drained && p.FD < 0: // it is still to be reaped by that
+		p.FD, p.Inode = s.FD, s.Inode
+		t.ask(Question{Ask: Await, P: p})
 	default:
 		t.close(Look{Result: Opening, FD: s.FD})
 	}
