@@ -64,9 +64,17 @@ func (t *Table) wasTold(p *Process) {
 	case p.execed && !p.started: // the first exec of a program that was started is that of the start
 		t.tell(Event{What: Execed, Unit: p.Unit, P: p})
 	case p.execed, p.obscure:
-		t.tell(Event{What: Looked, Unit: p.Unit, P: p})
+		t.tellLook(p)
 	}
 	p.execed, p.obscure = false, false
+}
+
+// tellLook has a service look at what p runs. It may have exec'ed after the births that are not told yet.
+func (t *Table) tellLook(p *Process) {
+	t.tell(Event{What: Looked, Unit: p.Unit, P: p})
+	for _, c := range p.children {
+		c.obscure = c.obscure || !c.told
+	}
 }
 
 // tellDeaths takes each dead process a step further; it reports whether it has come further
@@ -288,7 +296,7 @@ func (t *Table) bury(p, reaper *Process) {
 		c.hang(reaper)
 		c.checked = false
 		if !t.policy.Told && c.told && c.lives() && c.isTop() && c.Unit != Stranger {
-			t.tell(Event{What: Looked, Unit: c.Unit, P: c}) // it counts now what it runs
+			t.tellLook(c) // it counts now what it runs
 		}
 		c.obscure = c.obscure || !c.told // its service does not hear of the parent that it has its program from
 	}
