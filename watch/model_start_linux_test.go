@@ -115,7 +115,7 @@ func (j *startJob) fork() {
 }
 
 func (j *startJob) fail(err error) {
-	j.out.pid, j.out.pidfd, j.out.err = 0, -1, err
+	j.out.pidfd, j.out.err = -1, err
 	j.of.spawnFailed()
 	j.end()
 }

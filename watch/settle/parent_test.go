@@ -74,3 +74,22 @@ func TestEndAsksForAnotherLook(t *testing.T) {
 		}
 	}
 }
+
+// What a failed start has made is of no service. Another dead process may be of the start that is still under way.
+func TestFailedStart(t *testing.T) {
+	table := New(selfPID, allEvents.policy())
+	table.Starting(1)
+	table.Starting(2)
+	for _, pid := range []int{3, 4} {
+		table.Born(Birth{Parent: selfPID, Child: pid, At: 5, By: 5})
+		p := table.Process(pid)
+		table.Opened(p, Look{Result: Opening, FD: 10 + pid, Dead: true})
+		table.Owned(p, Unclaimed, true)
+	}
+	asked(table)
+	table.Failed(1, 3)
+	expect(t, asked(table), "drain")
+	if three, four := table.Process(3), table.Process(4); three.Unit != Stranger || four.Unit != Unclaimed || !four.parked {
+		t.Errorf("%v is of %d, %v of %d, parked: %v", three, three.Unit, four, four.Unit, four.parked)
+	}
+}

@@ -88,7 +88,7 @@ type Process struct {
 	told      bool // its service knows of it
 	execed    bool // an exec of it was told that its service has not heard of
 	obscure   bool // its exec may not have been told
-	vain      bool // a start that has failed may have made it
+	vain      bool // a start that has failed has made it, or one that had its pid before
 	unread    bool // it has ended before what it ran could be looked at, which is what its children run
 	parked    bool // it may be of a start under way
 	reaped    bool // it was our child, and is reaped

@@ -308,9 +308,13 @@ func (s *sim) takeStart() {
 
 func (s *sim) started(out *start) {
 	s.childDied = true
-	if out.p == nil {
+	if out.fd < 0 {
 		s.log("start of %d has failed", out.unit)
-		s.t.Failed(out.unit)
+		pid := 0
+		if out.p != nil {
+			pid = out.p.pid
+		}
+		s.t.Failed(out.unit, pid)
 		return
 	}
 	s.log("start of %d is %v", out.unit, out.p)

@@ -76,7 +76,7 @@ func TestZombieOfStart(t *testing.T) {
 	if table.Zombie(9) {
 		t.Error("it is reaped while a start is under way")
 	}
-	table.Failed(1)
+	table.Failed(1, 0)
 	if !table.Zombie(9) {
 		t.Error("it is not reaped")
 	}

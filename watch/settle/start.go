@@ -22,11 +22,11 @@ type Start struct {
 	Held  bool          // it has its pid still
 }
 
-// Failed says that nothing came of a start: what it has left is of no service.
-func (t *Table) Failed(u Unit) {
+// Failed says that nothing came of a start: the process that it has made, if any is known, has ended, and is of no service.
+func (t *Table) Failed(u Unit, pid int) {
 	delete(t.starts, u)
 	for _, p := range t.untold {
-		if len(t.starts) > 0 || p.Unit != Unclaimed || !p.isTop() || len(p.children) > 0 {
+		if p.PID != pid || p.Unit != Unclaimed || !p.isTop() || len(p.children) > 0 {
 			continue
 		}
 		if p.vain = p.Life == Told; !p.lives() {
