@@ -146,6 +146,11 @@ const clockStep = time.Millisecond
 // hasEnded reports whether a process has ended, as far as its pidfd tells.
 func (s *Host) hasEnded(p *settle.Process) bool { return p.FD >= 0 && s.isReadable(p.FD) }
 
+// isThere reports whether what was just read of a process's pid was read of that process: it has not ended.
+func (s *Host) isThere(p *settle.Process) bool {
+	return !s.hasEnded(p) && (p.Life != settle.Unopened || s.isMeant(p))
+}
+
 // parentOf returns the pid of a process's parent by /proc; 0 where that can't be told.
 func (s *Host) parentOf(pid int) int {
 	stat, _ := s.statOf(pid)
@@ -213,7 +218,7 @@ func (s *Host) knownParent(pid, ppid int) int {
 	for range maxTries {
 		up := s.table.Process(ppid)
 		switch {
-		case ppid == s.pid, up != nil && !s.hasEnded(up) && up.Life <= settle.Alive:
+		case ppid == s.pid, up != nil && up.Life <= settle.Alive && s.isThere(up):
 			return ppid
 		case up == nil:
 			return 0
@@ -264,7 +269,7 @@ func (s *Host) list(p *settle.Process) {
 		pid = p.PID
 	}
 	children := s.allChildrenOf(pid)
-	if p != nil && s.hasEnded(p) {
+	if p != nil && !s.isThere(p) {
 		children = nil // they may be of another process that has its pid
 	}
 	s.table.Listed(p, children)
