@@ -58,7 +58,7 @@ func (t *Table) birth(p *Process) Event {
 func (t *Table) wasTold(p *Process) {
 	p.told = true
 	p.obscure = p.obscure || p.parent != nil && p.parent.unread
-	p.unread = p.obscure && !p.lives()
+	p.unread = p.unread || p.obscure && !p.lives()
 	switch {
 	case p.Unit == Stranger || !p.lives() && !p.execed:
 	case p.execed && !p.started: // the first exec of a program that was started is that of the start

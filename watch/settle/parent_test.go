@@ -93,3 +93,33 @@ func TestFailedStart(t *testing.T) {
 		t.Errorf("%v is of %d, %v of %d, parked: %v", three, three.Unit, four, four.Unit, four.parked)
 	}
 }
+
+// A look finds the pid of a child that has ended without a word as yet: it may be that of the parent's next child.
+func TestListedUnderAPidOfTheDead(t *testing.T) {
+	for _, c := range []struct {
+		policy Policy
+		pids   []int
+		want   []string
+	}{
+		{allEvents.policy(), []int{4}, []string{"open 4"}},
+		{allEvents.policy(), nil, []string{"drain"}},
+		{scan.policy(), []int{4}, []string{"drain"}}, // it looks again
+	} {
+		table := family(t, c.policy)
+		table.Listed(table.Process(3), c.pids)
+		table.Stirred(table.Process(4))
+		expect(t, asked(table), c.want...)
+	}
+}
+
+// What a dead process ran could not be looked at, so its children are, however late they are told.
+func TestUnreadAsLongAsItIsKnown(t *testing.T) {
+	table, p, c := New(selfPID, Policy{}), &Process{Life: Ended, Unit: 1, obscure: true}, &Process{Life: Alive, Unit: 1}
+	c.hang(p)
+	table.wasTold(p)
+	table.wasTold(p)
+	table.wasTold(c)
+	if all := table.Settled(); len(all) != 1 || all[0].What != Looked || all[0].P != c {
+		t.Errorf("told %v", all)
+	}
+}

@@ -83,6 +83,7 @@ type Process struct {
 	via      *Process      // a look at its children has found it; nil: at ours
 
 	found     bool // by something other than its birth
+	listed    bool // a look has found its pid
 	loose     bool // by may be far too late
 	started   bool // it is the program of a start
 	told      bool // its service knows of it

@@ -288,6 +288,9 @@ func (t *Table) died(p *Process) bool {
 	}
 	t.dead = append(t.dead, p)
 	t.round.fresh = append(t.round.fresh, p)
+	if p.listed && t.policy.Told { // it may have been that of the next one already
+		t.ask(Question{Ask: Open, P: &Process{PID: p.PID, FD: -1, reason: byHeir}})
+	}
 	if p.Unit == Unclaimed { // its children have to say of which service it was
 		for _, c := range p.children {
 			c.parked, c.asked = false, false
