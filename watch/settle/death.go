@@ -113,7 +113,7 @@ func (t *Table) settleDeath(p *Process) bool {
 	case p.Unit == Stranger:
 		t.bury(p, nil)
 		return true
-	case !p.told, t.adopting[p.Unit] != nil:
+	case !p.told, t.adopting[p.Unit] != nil, t.holdsBack(p.Unit):
 		return false
 	}
 	asked, waits := t.askChildren(p)
@@ -225,6 +225,19 @@ func (t *Table) isOpen() bool {
 	})
 }
 
+// holdsBack reports whether a process of a service is not told because one that had its pid before, or that of a process
+// above it, may be of that service too.
+func (t *Table) holdsBack(u Unit) bool {
+	return slices.ContainsFunc(t.untold, func(p *Process) bool {
+		for ; p != nil && p.Unit == u && !p.told; p = p.parent {
+			if p.hasFormer(Unclaimed) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // Some says that we have a child, dead or alive, that is not reaped.
 func (t *Table) Some() { t.look.us = true }
 
@@ -275,6 +288,16 @@ func (p *Process) predecessor() *Process {
 		}
 	}
 	return nil
+}
+
+// hasFormer reports whether a process of u had p's pid before, and is not buried.
+func (p *Process) hasFormer(u Unit) bool {
+	for q := p.former; q != nil; q = q.former {
+		if q.Unit == u && q.Life != Buried {
+			return true
+		}
+	}
+	return false
 }
 
 // successor returns the process that has had a dead process's pid after it, if its service is to

@@ -123,3 +123,20 @@ func TestUnreadAsLongAsItIsKnown(t *testing.T) {
 		t.Errorf("told %v", all)
 	}
 }
+
+// No death of a service is told while one of it waits, itself or below another, for word of which service that is that had
+// its pid before: else the last one would be told dead beside it.
+func TestNoDeathBesideOneThatWaits(t *testing.T) {
+	for _, u := range []Unit{1, 2} {
+		table := New(selfPID, allEvents.policy())
+		last := &Process{PID: 3, Unit: 1, Life: Ended, FD: -1, told: true, searched: true}
+		former := &Process{PID: 4, Life: Ended, FD: -1, unsure: true}
+		waits := &Process{PID: 4, Unit: u, Life: Alive, former: former}
+		below := &Process{PID: 5, Unit: u, Life: Alive}
+		below.hang(waits)
+		table.untold = []*Process{below}
+		if got, want := table.settleDeath(last), u == 2; got != want {
+			t.Errorf("beside one of %d: told %v", u, got)
+		}
+	}
+}
