@@ -98,8 +98,7 @@ func (s *Host) observe(ev procconn.Event) bool {
 		if p == nil && ev.ParentTGID != s.pid && s.table.Process(ev.ParentTGID) == nil {
 			return false
 		}
-		s.born(procconn.Birth{Parent: ev.ParentTGID, PID: ev.TGID, Time: ev.Time}, false)
-		return s.table.Process(ev.TGID) != nil
+		return s.born(procconn.Birth{Parent: ev.ParentTGID, PID: ev.TGID, Time: ev.Time}, false)
 	case p == nil:
 		return false
 	case ev.Kind == procconn.Exec:
@@ -110,9 +109,9 @@ func (s *Host) observe(ev procconn.Event) bool {
 	return true
 }
 
-func (s *Host) born(b procconn.Birth, replayed bool) {
+func (s *Host) born(b procconn.Birth, replayed bool) bool {
 	ahead, loose := s.ahead()
-	s.table.Born(settle.Birth{
+	return s.table.Born(settle.Birth{
 		Parent: b.Parent, Child: b.PID, At: b.Time, By: b.Time + ahead, Loose: loose, Replayed: replayed,
 		Held: s.holdsPid(s.table.Process(b.PID)),
 	})

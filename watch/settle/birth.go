@@ -12,8 +12,8 @@ type Birth struct {
 	Held          bool          // the process that is known by the child's pid has not ended, or waits for us to be reaped
 }
 
-// Born says that a process was born.
-func (t *Table) Born(b Birth) {
+// Born says that a process was born. It reports whether the table has it, or had it, by that.
+func (t *Table) Born(b Birth) bool {
 	old := t.byPID[b.Child]
 	if old != nil {
 		switch old.compare(b) {
@@ -21,21 +21,22 @@ func (t *Table) Born(b Birth) {
 			if old.by != unknowable { // else its mark is still to tell which process it is
 				old.Born, old.by = b.At, b.By
 			}
-			return
+			return true
 		case earlier:
-			return
+			return true
 		}
 		t.supersede(old, b.By)
 	}
 	up := t.byPID[b.Parent]
 	if b.Parent != t.self && (up == nil || !up.wasThere(b)) {
 		t.bornToUnknown(b, old)
-		return
+		return false
 	}
 	p := &Process{PID: b.Child, Life: Told, FD: -1, Born: b.At, by: b.By, loose: b.Loose || t.loss.is}
 	p.obscure = up == nil // it is a sibling of the process that forked it, which is not told
 	t.enter(p, up)
 	t.ask(Question{Ask: Open, P: p})
+	return true
 }
 
 // bornToUnknown is for a birth by a process that is not of the table. The kernel's set has none but ours. Else the parent that

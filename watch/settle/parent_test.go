@@ -140,3 +140,23 @@ func TestNoDeathBesideOneThatWaits(t *testing.T) {
 		}
 	}
 }
+
+// A birth is known if the table has its process by that. One by a process that is not known is not, though it may have a pid
+// that is.
+func TestIsBirthKnown(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		b    Birth
+		want bool
+	}{
+		{"a new child", Birth{Parent: 4, Child: 5, At: 9, By: 9}, true},
+		{"one that was told", Birth{Parent: 3, Child: 4, At: 5, By: 5}, true},
+		{"one before that", Birth{Parent: 3, Child: 4, At: 4, By: 4}, true},
+		{"a child of an unknown one", Birth{Parent: 8, Child: 9, At: 9, By: 9}, false},
+		{"a child of an unknown one, with a pid that is known", Birth{Parent: 8, Child: 4, At: 9, By: 9}, false},
+	} {
+		if got := family(t, kernelSet.policy()).Born(c.b); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
