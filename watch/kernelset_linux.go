@@ -135,11 +135,11 @@ func (k *kernelTracked) forget(p *settle.Process) error {
 		}
 	}
 	delete(k.added, p)
-	if p.Born != 0 || next != nil && next != p || err != nil || !k.host.isGone(p.PID) {
+	if p.Born != 0 || next != nil && next != p || err != nil {
 		return err
 	}
-	b, in, err := k.set.Birth(p.PID) // its birth was not told, but the set may have it all the same
-	if in {
+	b, in, err := k.set.Birth(p.PID)              // its birth was not told, but the set may have it all the same
+	if err == nil && in && k.host.isGone(p.PID) { // in this order: another process may get the pid
 		err = k.set.Forget(p.PID, b.Time)
 	}
 	return err
