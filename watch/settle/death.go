@@ -218,10 +218,10 @@ func (t *Table) askLook(p *Process) (asked, waits bool) {
 }
 
 // isOpen reports whether there is a child of ours that may be of any service: that has still to be told. One
-// that lives and is parked counts only for the start that it waits for.
+// that lives and is parked counts only for the start that it waits for, once nothing else can tell.
 func (t *Table) isOpen() bool {
 	return slices.ContainsFunc(t.untold, func(p *Process) bool {
-		return p.Unit == Unclaimed && (!p.parked || !p.lives()) && !p.held && p.Life != Buried
+		return p.Unit == Unclaimed && (p.unsure || !p.parked || !p.lives()) && !p.held && p.Life != Buried
 	})
 }
 

@@ -80,7 +80,7 @@ func (t *Table) isParent(up, p *Process, l Look) bool {
 	case up.lives():
 		return up == now
 	case l.Parent == t.self:
-		return !up.Foreign && !p.loose
+		return !up.Foreign && (!p.loose || up.isTop() && up.FD >= 0) // as a child of ours it had its pid until its end was known
 	}
 	return now == nil || !now.lives() || up.isBelow(now)
 }

@@ -19,7 +19,10 @@ func TestIsParent(t *testing.T) {
 		{"it lives, and we are", Process{}, 0, false, Look{Parent: selfPID}, false},
 		{"it lives, and none of the table is", Process{}, 0, false, Look{}, true},
 		{"it has ended, and we are", Process{Life: Dead}, 0, false, Look{Parent: selfPID}, true},
-		{"it has ended, and we are, while others were not told", Process{Life: Dead}, 0, true, Look{Parent: selfPID}, false},
+		{"it has ended, and we are, while others were not told", Process{Life: Dead, FD: -1}, 0, true, Look{Parent: selfPID}, false},
+		{"it has ended below another one, and we are, while others were not told", Process{Life: Dead, FD: 9}, 8, true, Look{Parent: selfPID}, false},
+		{"it has ended as ours, and we are, while others were not told", Process{Life: Dead, FD: 9}, 0, true, Look{Parent: selfPID}, true},
+		{"it had ended as ours before, and we are, while others were not told", Process{Life: Dead, FD: 9, over: 4}, 0, true, Look{Parent: selfPID, Start: 5}, false},
 		{"it has ended, and we are, and it was not below us", Process{Life: Dead, Foreign: true}, 0, false, Look{Parent: selfPID}, false},
 		{"it has ended, and one above it is", Process{Life: Dead}, 8, false, Look{Parent: 8}, true},
 		{"it has ended, and another one is", Process{Life: Dead}, 0, false, Look{Parent: 8}, false},
@@ -157,6 +160,29 @@ func TestIsBirthKnown(t *testing.T) {
 	} {
 		if got := family(t, kernelSet.policy()).Born(c.b); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// A child of ours that may be of any service holds up the last death of one: not for a start that it may be of, but for
+// whatever else can still tell.
+func TestIsOpen(t *testing.T) {
+	for _, c := range []struct {
+		p    Process
+		want bool
+	}{
+		{Process{Life: Alive}, true},
+		{Process{Life: Alive, Unit: 1}, false},
+		{Process{Life: Alive, parked: true}, false},
+		{Process{Life: Alive, parked: true, unsure: true}, true},
+		{Process{Life: Drained, parked: true}, true},
+		{Process{Life: Drained, held: true}, false},
+		{Process{Life: Buried}, false},
+	} {
+		table := New(selfPID, Policy{})
+		table.untold = []*Process{&c.p}
+		if got := table.isOpen(); got != c.want {
+			t.Errorf("%+v: %v", c.p, got)
 		}
 	}
 }
