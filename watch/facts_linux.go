@@ -159,11 +159,11 @@ func (s *Host) parentOf(pid int) int {
 // open opens a process by its pid, and finds out which process that is.
 func (s *Host) open(p *settle.Process) (l settle.Look) {
 	for range maxTries {
-		if l = s.openOnce(p); !l.Dead || !l.Known || l.Zombie {
-			break
+		if l = s.openOnce(p); !l.Dead || l.Zombie || !l.Known && !s.isGone(p.PID) {
+			return l
 		}
-		s.check(s.closeFD(l.FD)) // it was reaped, and another process has its pid by now
-		l = settle.Look{}
+		s.check(s.closeFD(l.FD)) // it was reaped, and another process may have its pid by now
+		l = settle.Look{FD: -1}
 	}
 	return l
 }

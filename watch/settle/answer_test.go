@@ -89,7 +89,7 @@ func (s *sim) looked(o op) {
 	if l.FD >= 0 {
 		l.Dead = s.k.of(l.FD).dead
 	}
-	if l.Dead && l.Known && !l.Zombie && o.tries < 4 {
+	if l.Dead && !l.Zombie && (l.Known || s.k.procs[o.q.P.PID] == nil) && o.tries < 4 {
 		s.k.close(l.FD)
 		s.open(op{q: o.q, tries: o.tries + 1})
 		return
