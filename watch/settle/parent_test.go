@@ -1,6 +1,10 @@
 package settle
 
-import "testing"
+import (
+	"testing"
+
+	"respawner/watch/service"
+)
 
 // A birth tells the pid of the parent. The parent that the child has now, and when both were there, say whether the
 // process that is known by that pid can be it.
@@ -184,5 +188,15 @@ func TestIsOpen(t *testing.T) {
 		if got := table.isOpen(); got != c.want {
 			t.Errorf("%+v: %v", c.p, got)
 		}
+	}
+}
+
+// How a process has ended, when that was given up, is not what is told later: that may be of the next one with its pid.
+func TestExitIsTooLate(t *testing.T) {
+	table := New(selfPID, allEvents.policy())
+	p := &Process{PID: 3, Life: Ended}
+	table.byPID[3] = p
+	if table.Exited(3, service.Exit{Known: true}); p.exit.Known {
+		t.Errorf("it is told as %v", p.exit)
 	}
 }

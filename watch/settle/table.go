@@ -250,7 +250,7 @@ func (t *Table) Fresh(all []*Process) {
 // Exited says how a process has ended, by an event, which may be of its first thread
 // alone.
 func (t *Table) Exited(pid int, exit service.Exit) {
-	if p := t.byPID[pid]; p != nil && !p.exit.Known && !p.passed {
+	if p := t.byPID[pid]; p != nil && !p.exit.Known && p.Life < Ended && !p.passed {
 		p.exit = exit
 		if p.Life == Mute {
 			p.to(Ended)
