@@ -32,7 +32,7 @@ func (t *Table) Born(b Birth) bool {
 		t.bornToUnknown(b, old)
 		return false
 	}
-	p := &Process{PID: b.Child, Life: Told, FD: -1, Born: b.At, by: b.By, loose: b.Loose || t.loss.is}
+	p := &Process{PID: b.Child, Life: Told, FD: -1, Born: b.At, by: b.By, loose: b.Loose || t.loss.is, late: b.Loose}
 	p.obscure = up == nil // it is a sibling of the process that forked it, which is not told
 	t.enter(p, up)
 	t.ask(Question{Ask: Open, P: p})

@@ -26,10 +26,10 @@ func (t *Table) openedTold(p *Process, l Look) {
 		t.close(l)
 		p.endedBy(l.Start)
 		t.died(p)
-	case t.isOther(p, l):
+	case p.Start == 0 && t.isOther(p, l):
 		t.close(l)
 		t.drop(p)
-	case p.Foreign && l.Known && l.Parent == 0 && (p.loose || p.parent != nil && !p.parent.canBeget(l)): // its mark tells whether it is
+	case p.Start == 0 && p.Foreign && l.Known && l.Parent == 0 && (p.loose || p.parent != nil && !p.parent.canBeget(l)): // its mark tells whether it is
 		t.close(l)
 		t.died(p)
 		p.by = unknowable
@@ -80,7 +80,7 @@ func (t *Table) isParent(up, p *Process, l Look) bool {
 	case up.lives():
 		return up == now
 	case l.Parent == t.self:
-		return !up.Foreign && (!p.loose || up.isTop() && up.FD >= 0) // as a child of ours it had its pid until its end was known
+		return !up.Foreign && (!p.loose || !p.late && up.isTop() && up.FD >= 0) // as a child of ours it had its pid until its end was known
 	}
 	return now == nil || !now.lives() || up.isBelow(now)
 }

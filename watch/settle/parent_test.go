@@ -9,6 +9,7 @@ import (
 // A birth tells the pid of the parent. The parent that the child has now, and when both were there, say whether the
 // process that is known by that pid can be it.
 func TestIsParent(t *testing.T) {
+	const late = 7 // an inode that stands for that
 	for _, c := range []struct {
 		name  string
 		up    Process
@@ -26,6 +27,7 @@ func TestIsParent(t *testing.T) {
 		{"it has ended, and we are, while others were not told", Process{Life: Dead, FD: -1}, 0, true, Look{Parent: selfPID}, false},
 		{"it has ended below another one, and we are, while others were not told", Process{Life: Dead, FD: 9}, 8, true, Look{Parent: selfPID}, false},
 		{"it has ended as ours, and we are, while others were not told", Process{Life: Dead, FD: 9}, 0, true, Look{Parent: selfPID}, true},
+		{"it has ended as ours, and we are, and the birth was told late", Process{Life: Dead, FD: 9}, 0, true, Look{Parent: selfPID, Inode: late}, false},
 		{"it had ended as ours before, and we are, while others were not told", Process{Life: Dead, FD: 9, over: 4}, 0, true, Look{Parent: selfPID, Start: 5}, false},
 		{"it has ended, and we are, and it was not below us", Process{Life: Dead, Foreign: true}, 0, false, Look{Parent: selfPID}, false},
 		{"it has ended, and one above it is", Process{Life: Dead}, 8, false, Look{Parent: 8}, true},
@@ -36,7 +38,7 @@ func TestIsParent(t *testing.T) {
 		{"it ended before", Process{Life: Dead, over: 4}, 0, false, Look{Parent: selfPID, Start: 5}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			table, up, p := New(selfPID, Policy{}), c.up, &Process{PID: 4, loose: c.loose}
+			table, up, p := New(selfPID, Policy{}), c.up, &Process{PID: 4, loose: c.loose, late: c.l.Inode == late}
 			if up.PID = 3; up.Life == Sought {
 				up.Life = Alive
 			}

@@ -84,7 +84,8 @@ type Process struct {
 
 	found     bool // by something other than its birth
 	listed    bool // a look has found its pid
-	loose     bool // by may be far too late
+	loose     bool // it was told while others were not, or late
+	late      bool // by may be far too late
 	started   bool // it is the program of a start
 	told      bool // its service knows of it
 	execed    bool // an exec of it was told that its service has not heard of
