@@ -28,6 +28,7 @@ func (t *Table) openedTold(p *Process, l Look) {
 		t.died(p)
 	case p.Start == 0 && t.isOther(p, l):
 		t.close(l)
+		t.lookBelow(p.parent) // or it has ended, and has left children
 		t.drop(p)
 	case p.Start == 0 && p.Foreign && l.Known && l.Parent == 0 && (p.loose || p.parent != nil && !p.parent.canBeget(l)): // its mark tells whether it is
 		t.close(l)

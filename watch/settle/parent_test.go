@@ -202,3 +202,16 @@ func TestExitIsTooLate(t *testing.T) {
 		t.Errorf("it is told as %v", p.exit)
 	}
 }
+
+// Under the pid of a child is a process that is none of ours: the child may have ended, and left children above it.
+func TestStrangerUnderAChildsPid(t *testing.T) {
+	table := family(t, socketFilter.policy())
+	table.Born(Birth{Parent: 4, Child: 5, At: 9, By: 9, Loose: true})
+	table.Opened(table.Questions()[0].P, Look{Result: Opening, FD: 15, Known: true, Start: 9})
+	if p := table.Process(5); p != nil {
+		t.Errorf("it is taken for %v", p)
+	}
+	expect(t, asked(table), "close")
+	expect(t, asked(table), "list")
+	expect(t, asked(table), "children 4", "children 3", "children")
+}

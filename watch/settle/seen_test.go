@@ -123,6 +123,9 @@ func TestForeignLeavesToInit(t *testing.T) {
 		"its births were not told": {func(table *Table) { table.Fresh([]*Process{left}) }, true},
 		"they were not told of one that lives": {func(table *Table) {
 			table.Fresh([]*Process{{PID: 4, Unit: 1, Life: Alive, Foreign: true}})
+		}, true},
+		"they were not told of one of ours": {func(table *Table) {
+			table.Fresh([]*Process{{PID: 4, Unit: 1, Life: Alive}})
 		}, false},
 		"a child of it has ended while it was looked for": {func(table *Table) {
 			table.Opened(&Process{PID: 5, via: left}, Look{FD: -1})
