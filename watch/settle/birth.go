@@ -1,6 +1,9 @@
 package settle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Birth is what was told of a birth.
 type Birth struct {
@@ -101,4 +104,35 @@ func (t *Table) supersede(p *Process, by time.Duration) {
 		p.to(Drained)
 	}
 	p.held = false
+}
+
+// isOpen reports whether there is a child of ours that may be of any service: that has still to be told. One
+// that lives and is parked counts only for the start that it waits for, once nothing else can tell.
+func (t *Table) isOpen() bool {
+	return slices.ContainsFunc(t.untold, func(p *Process) bool {
+		return p.Unit == Unclaimed && (p.unsure || !p.parked || !p.lives()) && !p.held && p.Life != Buried
+	})
+}
+
+// holdsBack reports whether a process of a service is not told because one that had its pid before, or that of a process
+// above it, may be of that service too.
+func (t *Table) holdsBack(u Unit) bool {
+	return slices.ContainsFunc(t.untold, func(p *Process) bool {
+		for ; p != nil && p.Unit == u && !p.told; p = p.parent {
+			if p.hasFormer(Unclaimed) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// hasFormer reports whether a process of u had p's pid before, and is not buried.
+func (p *Process) hasFormer(u Unit) bool {
+	for q := p.former; q != nil; q = q.former {
+		if q.Unit == u && q.Life != Buried {
+			return true
+		}
+	}
+	return false
 }
