@@ -241,7 +241,7 @@ func (t *Table) Fresh(all []*Process) {
 	for _, p := range all {
 		p.obscure = true
 		t.lookBelow(p)
-		if p.Foreign { // what its children have orphaned is init's
+		if p.Foreign && !p.lives() { // init has its orphans
 			t.searchMarks(p.Unit)
 		}
 	}
