@@ -98,8 +98,7 @@ func (s *Host) observe(ev procconn.Event) bool {
 		if p == nil && ev.ParentTGID != s.pid && s.table.Process(ev.ParentTGID) == nil {
 			return false
 		}
-		s.born(procconn.Birth{Parent: ev.ParentTGID, PID: ev.TGID, Time: ev.Time}, false)
-		return s.table.Process(ev.TGID) != nil
+		return s.born(procconn.Birth{Parent: ev.ParentTGID, PID: ev.TGID, Time: ev.Time}, false)
 	case p == nil:
 		return false
 	case ev.Kind == procconn.Exec:
@@ -110,9 +109,9 @@ func (s *Host) observe(ev procconn.Event) bool {
 	return true
 }
 
-func (s *Host) born(b procconn.Birth, replayed bool) {
+func (s *Host) born(b procconn.Birth, replayed bool) bool {
 	ahead, loose := s.ahead()
-	s.table.Born(settle.Birth{
+	return s.table.Born(settle.Birth{
 		Parent: b.Parent, Child: b.PID, At: b.Time, By: b.Time + ahead, Loose: loose, Replayed: replayed,
 		Held: s.holdsPid(s.table.Process(b.PID)),
 	})
@@ -146,6 +145,11 @@ const clockStep = time.Millisecond
 // hasEnded reports whether a process has ended, as far as its pidfd tells.
 func (s *Host) hasEnded(p *settle.Process) bool { return p.FD >= 0 && s.isReadable(p.FD) }
 
+// isThere reports whether what was just read of a process's pid was read of that process: it has not ended.
+func (s *Host) isThere(p *settle.Process) bool {
+	return !s.hasEnded(p) && (p.Life != settle.Unopened || s.isMeant(p))
+}
+
 // parentOf returns the pid of a process's parent by /proc; 0 where that can't be told.
 func (s *Host) parentOf(pid int) int {
 	stat, _ := s.statOf(pid)
@@ -155,11 +159,11 @@ func (s *Host) parentOf(pid int) int {
 // open opens a process by its pid, and finds out which process that is.
 func (s *Host) open(p *settle.Process) (l settle.Look) {
 	for range maxTries {
-		if l = s.openOnce(p); !l.Dead || !l.Known || l.Zombie {
-			break
+		if l = s.openOnce(p); !l.Dead || l.Zombie || !l.Known && !s.isGone(p.PID) {
+			return l
 		}
-		s.check(s.closeFD(l.FD)) // it was reaped, and another process has its pid by now
-		l = settle.Look{}
+		s.check(s.closeFD(l.FD)) // it was reaped, and another process may have its pid by now
+		l = settle.Look{FD: -1}
 	}
 	return l
 }
@@ -183,6 +187,9 @@ func (s *Host) openOnce(p *settle.Process) settle.Look {
 	if stat, err := s.statOf(p.PID); err == nil {
 		l.Known, l.Start, l.Zombie = true, stat.start, stat.state == "Z"
 		l.Parent = s.knownParent(p.PID, stat.ppid)
+		if up := p.Up(); up != nil && l.Parent != up.PID && s.hasEnded(up) { // else it would still be p's parent
+			s.table.Stirred(up)
+		}
 	} else if fd >= 0 {
 		s.lookAtHidden(p, &l)
 	}
@@ -210,7 +217,7 @@ func (s *Host) knownParent(pid, ppid int) int {
 	for range maxTries {
 		up := s.table.Process(ppid)
 		switch {
-		case ppid == s.pid, up != nil && !s.hasEnded(up) && up.Life <= settle.Alive:
+		case ppid == s.pid, up != nil && up.Life <= settle.Alive && s.isThere(up):
 			return ppid
 		case up == nil:
 			return 0
@@ -261,7 +268,7 @@ func (s *Host) list(p *settle.Process) {
 		pid = p.PID
 	}
 	children := s.allChildrenOf(pid)
-	if p != nil && s.hasEnded(p) {
+	if p != nil && !s.isThere(p) {
 		children = nil // they may be of another process that has its pid
 	}
 	s.table.Listed(p, children)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"respawner/procconn"
 	"respawner/watch/service"
 )
@@ -95,8 +97,14 @@ func TestGoneHasChildren(t *testing.T) {
 
 func testGoneHasChildren(t *testing.T, step Tracking) {
 	g := setUp(t, step, "exec sleep 1000")
-	a, _ := run(t, "sleep", "1000")
-	b, _ := run(t, "sleep", "1000")
+	path, hear := fifo(t)
+	var b int
+	t.Cleanup(func() { // when a has ended, it is ours
+		_ = unix.Kill(b, unix.SIGKILL)
+		_, _ = unix.Wait4(b, nil, 0, nil)
+	})
+	a, _ := run(t, "sh", "-c", fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path))
+	b = pidOf(hear())
 	g.happen(fork(g.main, nobody), fork(nobody, a), fork(a, b))
 	g.wantTree("%d<0 %d<0 %d<%d", g.main, a, b, a) // by /proc the heir is a child of ours
 	g.wantCalm()

@@ -3,7 +3,6 @@ package watch
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -18,14 +17,10 @@ import (
 type kernelTracked struct {
 	*link
 	set     kernelSet
-	lost    uint64                            // how many births it had no room for, and has been helped with
-	unknown uint64                            // the same, and has been looked for after a loss
+	filled  bool                              // what was known at first was put there
+	unknown uint64                            // how many births it had no room for, and were looked for after a loss
 	added   map[*settle.Process]time.Duration // those that we have put there, with the time by which it had them then
 }
-
-// neverRead is the number of births that the set had no room for, before it was read: all
-// processes that are known have to be put there.
-const neverRead = math.MaxUint64
 
 // setSize is how many processes the kernel's set has room for.
 var setSize = procconn.SetSize
@@ -40,7 +35,7 @@ func takeKernelSet(s *Host) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kernelTracked{link: c, set: set, lost: neverRead, added: map[*settle.Process]time.Duration{}}
+	k := &kernelTracked{link: c, set: set, added: map[*settle.Process]time.Duration{}}
 	if err = errors.Join(c.discard(), set.Add(s.pid)); err != nil {
 		return nil, errors.Join(err, set.Close())
 	}
@@ -66,31 +61,38 @@ func (k *kernelTracked) overheard(ev procconn.Event) {
 }
 
 // list puts processes into the set that their birth did not put there: they were found, or
-// the set was full, or the kernel had no memory at hand.
+// the set was full, or the kernel had no memory at hand. It counts such births when they happen, and tells
+// of them later: so if there was one ever, each process is made sure of.
 func (k *kernelTracked) list(ps []*settle.Process) (fresh []*settle.Process, err error) {
 	n, err := k.set.Lost()
 	if err != nil {
 		return nil, err
 	}
-	failed := n != k.lost
-	k.lost = n
+	complete := k.filled && n == 0
+	k.filled = true
 	for _, p := range ps {
-		switch {
-		case p.Born != 0 && !failed: // the kernel has put it there
-			continue
-		case p.Life > settle.Alive: // and may not have put its children there
-			fresh = append(fresh, p)
+		if p.Born != 0 && complete { // the kernel has put it there
 			continue
 		}
-		added, err := k.add(p)
+		missing, err := k.makeSure(p)
 		if err != nil {
 			return nil, err
 		}
-		if added {
+		if missing {
 			fresh = append(fresh, p)
 		}
 	}
 	return fresh, nil
+}
+
+// makeSure has a process be in the set, if it lives; it reports whether it was not there, so that its children
+// may not be either.
+func (k *kernelTracked) makeSure(p *settle.Process) (missing bool, err error) {
+	if p.Life <= settle.Alive {
+		return k.add(p)
+	}
+	b, _, err := k.set.Birth(p.PID)
+	return p.Born == 0 || b.Time != p.Born, err
 }
 
 // add puts a process into the set; it reports whether it was not there.
@@ -133,11 +135,11 @@ func (k *kernelTracked) forget(p *settle.Process) error {
 		}
 	}
 	delete(k.added, p)
-	if p.Born != 0 || next != nil && next != p || err != nil || !k.host.isGone(p.PID) {
+	if p.Born != 0 || next != nil && next != p || err != nil {
 		return err
 	}
-	b, in, err := k.set.Birth(p.PID) // its birth was not told, but the set may have it all the same
-	if in {
+	b, in, err := k.set.Birth(p.PID)              // its birth was not told, but the set may have it all the same
+	if err == nil && in && k.host.isGone(p.PID) { // in this order: another process may get the pid
 		err = k.set.Forget(p.PID, b.Time)
 	}
 	return err
@@ -161,9 +163,6 @@ func (k *kernelTracked) replay() error {
 	for _, b := range births {
 		switch {
 		case b.PID == k.host.pid || b.Time == 0: // put there by us
-		case b.Parent != k.host.pid && k.host.table.Process(b.Parent) == nil && k.host.table.Process(b.PID) == nil:
-			ahead, _ := k.host.ahead()
-			k.host.table.Orphan(b.PID, b.Time+ahead)
 		default:
 			k.host.born(b, true)
 		}

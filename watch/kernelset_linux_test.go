@@ -125,14 +125,15 @@ func TestSetIsFullOfTheDead(t *testing.T) {
 func TestStartIsInTheNewSet(t *testing.T) {
 	first, _ := procconntest.New(t)
 	second, kernel := procconntest.New(t)
-	g := prepare(t, TrackKernelSet, "exec sleep 1000", first, second)
+	path, hear := fifo(t)
+	g := prepare(t, TrackKernelSet, fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path), first, second)
 	g.kernel = kernel
 	g.started()
+	child := pidOf(hear())
 	if !strings.Contains(g.log.String(), "deaf") || g.status(g.u).Tracking != "kernel-set" {
 		t.Errorf("%+v, log: %s", g.status(g.u), g.log)
 	}
 	g.wantCalm()
-	child, _ := run(t, "sleep", "1000")
 	g.happen(fork(g.main, child))
 	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
 }

@@ -166,7 +166,7 @@ func (s *Host) droppedEvents() uint32 {
 
 // readBirths has the table learn of everything that was born until now.
 func (s *Host) readBirths() {
-	s.table.Reading()
+	s.table.Reading(s.uptime())
 	empty, err := s.ladder.step.read()
 	if err != nil {
 		s.fall(err)
@@ -232,6 +232,7 @@ func (s *Host) probe() {
 	switch {
 	case errors.Is(err, procconn.ErrOverflow):
 		s.table.Lost()
+		s.readBirths() // until the queue is empty, more are lost without a word
 		s.probeIn(probeSoon)
 	case err != nil:
 		s.fall(err)

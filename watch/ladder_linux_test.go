@@ -232,7 +232,7 @@ func testDeathDuringAStart(t *testing.T, step Tracking) {
 	if g.table.Process(pid) == nil || g.ladder.resyncs != 1 {
 		t.Errorf("of pid %d nothing is known, after %d resyncs", pid, g.ladder.resyncs)
 	}
-	g.table.Failed(g.u.id)
+	g.table.Failed(g.u.id, 0)
 	g.catchUp()
 	g.wantTree("%d<0", g.main)
 	g.wantCalm()

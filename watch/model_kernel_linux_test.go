@@ -242,12 +242,12 @@ func (m *model) becomeSubreaper() error {
 
 func (m *model) openPidfd(pid int) (int, error) {
 	m.enter("pidfd_open", pid)
-	t := m.tasks[pid]
+	t, full := m.tasks[pid], m.fails()
 	switch {
-	case m.fails():
-		return -1, fmt.Errorf("pidfd_open: %w", unix.EMFILE)
-	case t == nil:
+	case t == nil: // the kernel looks for the pid first
 		return -1, errGone
+	case full:
+		return -1, fmt.Errorf("pidfd_open: %w", unix.EMFILE)
 	}
 	return m.openTask(t), nil
 }

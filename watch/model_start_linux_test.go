@@ -23,6 +23,7 @@ type startJob struct {
 	of    *subject
 	out   spawned // what is known of it by now
 	task  *task
+	since seen          // of the service, before it was asked for
 	until time.Duration // it takes its time: a slow file system
 }
 
@@ -48,8 +49,8 @@ func (s *modelStarter) begin(i int, out spawned) {
 	if slices.ContainsFunc(m.jobs, func(e job) bool { j, is := e.(*startJob); return is && j.of == of }) {
 		m.life.violated("a start of %s while another is under way", of)
 	}
+	job := &startJob{s: s, of: of, out: out, since: of.seen}
 	of.starting()
-	job := &startJob{s: s, of: of, out: out}
 	job.out.pidfd = -1
 	job.dawdle()
 	m.send(job)
@@ -115,7 +116,7 @@ func (j *startJob) fork() {
 }
 
 func (j *startJob) fail(err error) {
-	j.out.pid, j.out.pidfd, j.out.err = 0, -1, err
+	j.out.pidfd, j.out.err = -1, err
 	j.of.spawnFailed()
 	j.end()
 }

@@ -71,8 +71,8 @@ func (s *Host) owner(p *settle.Process) (u settle.Unit, parked, open bool) {
 		return s.units[0].id, starting, false
 	}
 	sid, err := s.sessionOf(p.PID)
-	if !s.isMeant(p) {
-		return settle.Unclaimed, false, false // that may have been said of another process
+	if !s.isMeant(p) { // that may have been said of another process; without a pidfd p may wait for us to reap it all the same
+		return settle.Unclaimed, starting && p.FD < 0, false
 	}
 	leads := err != nil || sid == p.PID || sid == s.session() // as the program of a start does, soon
 	switch {
@@ -91,7 +91,7 @@ func (s *Host) isMeant(p *settle.Process) bool {
 		return s.holdsPid(p)
 	}
 	stat, err := s.statOf(p.PID)
-	return err != nil || p.Start == 0 || p.Start == stat.start
+	return err != nil || p.IsStarted(stat.start)
 }
 
 // markedUnit returns of which service a process is by its mark: the stranger's, if it has none, or none can

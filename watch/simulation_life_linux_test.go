@@ -209,8 +209,12 @@ func (l *life) orphan() {
 		s.forgetSecrets()
 	}
 	for _, e := range append([]job{}, m.jobs...) {
-		if !e.outlives() {
-			m.back(e)
+		if e.outlives() {
+			continue
+		}
+		m.back(e)
+		if j, is := e.(*startJob); is {
+			j.of.neverStarted(j.since)
 		}
 	}
 	for range m.chance.IntN(50) {

@@ -139,6 +139,18 @@ func (s *subject) starting() {
 	e.deaths, e.excused, e.hurried, e.normal, e.failed = 0, false, false, false, false
 }
 
+// neverStarted is called when a supervisor was killed before it had forked what it had asked for. The next one goes on from
+// what was written down before that.
+func (s *subject) neverStarted(since seen) {
+	e := &s.seen
+	e.starts--
+	e.deaths += since.deaths
+	e.normal, e.failed = e.normal || since.normal, e.failed || since.failed
+	if since.deaths > 0 {
+		e.first = since.first
+	}
+}
+
 // spawning is called when a program is about to be forked.
 func (s *subject) spawning() {
 	if left := s.l.m.living(s); len(left) > 0 {

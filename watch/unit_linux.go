@@ -147,7 +147,7 @@ func (s *Host) startedAs(out spawned) {
 	s.childDied = true // a child that was passed over while it could have been the program
 	u.clearedPidfile(out.unnamed, out.named)
 	if out.err != nil {
-		s.table.Failed(u.id)
+		s.table.Failed(u.id, out.pid)
 		s.tell(u, u.program.failure(out.run, out.err))
 		return
 	}

@@ -39,12 +39,6 @@ func (t *Table) Seek(u Unit, pid int, start time.Duration) {
 	t.ask(Question{Ask: Open, P: &Process{PID: pid, FD: -1, Unit: u, Start: start, reason: byMark}})
 }
 
-// Orphan says that the kernel's set has a process that was born at by at the latest
-// (CLOCK_BOOTTIME), to a parent that is not of the table any more.
-func (t *Table) Orphan(pid int, by time.Duration) {
-	t.ask(Question{Ask: Open, P: &Process{PID: pid, FD: -1, by: by, reason: bySet}})
-}
-
 // Release takes a process from its service, with all that it has forked and will fork.
 func (t *Table) Release(p *Process) {
 	p.Unit, p.parked = Stranger, false
@@ -117,7 +111,7 @@ func (t *Table) Marked(u Unit, found []Found, mute []int) {
 	}
 	sure := !s.stale
 	for _, f := range found {
-		if p := t.byPID[f.PID]; p == nil || !p.isStarted(f.Start) {
+		if p := t.byPID[f.PID]; p == nil || !p.IsStarted(f.Start) {
 			t.Seek(u, f.PID, f.Start)
 			sure = false
 		}
@@ -134,8 +128,8 @@ func (t *Table) Marked(u Unit, found []Found, mute []int) {
 	}
 }
 
-// isStarted reports whether p is the process that started at a time, by /proc.
-func (p *Process) isStarted(start time.Duration) bool {
+// IsStarted reports whether p is the process that started at a time, by /proc.
+func (p *Process) IsStarted(start time.Duration) bool {
 	switch {
 	case p.Start != 0:
 		return p.Start == start

@@ -76,6 +76,9 @@ func (s *sim) stat(o op) {
 	if p := s.k.stat(o.q.P.PID); p != nil {
 		l.Known, l.Start, l.Zombie = true, p.start, p.dead
 		l.Parent = s.knownParent(p)
+		if up := o.q.P.Up(); up != nil && l.Parent != up.PID && s.hasEnded(up) {
+			s.t.Stirred(up)
+		}
 	}
 	o.do = doLooked
 	s.next(o)
@@ -86,7 +89,7 @@ func (s *sim) looked(o op) {
 	if l.FD >= 0 {
 		l.Dead = s.k.of(l.FD).dead
 	}
-	if l.Dead && l.Known && !l.Zombie && o.tries < 4 {
+	if l.Dead && !l.Zombie && (l.Known || s.k.procs[o.q.P.PID] == nil) && o.tries < 4 {
 		s.k.close(l.FD)
 		s.open(op{q: o.q, tries: o.tries + 1})
 		return
@@ -162,11 +165,12 @@ func (s *sim) owner(p *Process) (u Unit, parked bool) {
 	if s.hasEnded(p) {
 		s.t.Stirred(p)
 	}
-	if p.Life == Unopened && (of == nil || !p.isStarted(of.start)) { // MENDED: Host.owner takes whatever has the pid of an unopened one
-		return Unclaimed, len(s.t.starts) > 0
+	meant := s.holdsPID(p)
+	if p.Life == Unopened {
+		meant = of != nil && p.IsStarted(of.start)
 	}
-	if p.Life != Unopened && !s.holdsPID(p) {
-		return Unclaimed, false
+	if !meant {
+		return Unclaimed, p.FD < 0 && len(s.t.starts) > 0
 	}
 	switch leads := of == nil || of.session == of.pid || of.session == 0; {
 	case !leads:
@@ -230,8 +234,6 @@ func (s *sim) replay() {
 	for _, pid := range s.births() {
 		switch b := s.k.set[pid]; {
 		case pid == selfPID || b.at == 0:
-		case b.parent != selfPID && s.t.Process(b.parent) == nil && s.t.Process(pid) == nil:
-			s.t.Orphan(pid, b.at)
 		default:
 			s.bornTo(b.parent, pid, b.at, true)
 		}

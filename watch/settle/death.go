@@ -58,15 +58,23 @@ func (t *Table) birth(p *Process) Event {
 func (t *Table) wasTold(p *Process) {
 	p.told = true
 	p.obscure = p.obscure || p.parent != nil && p.parent.unread
-	p.unread = p.obscure && !p.lives()
+	p.unread = p.unread || p.obscure && !p.lives()
 	switch {
 	case p.Unit == Stranger || !p.lives() && !p.execed:
 	case p.execed && !p.started: // the first exec of a program that was started is that of the start
 		t.tell(Event{What: Execed, Unit: p.Unit, P: p})
 	case p.execed, p.obscure:
-		t.tell(Event{What: Looked, Unit: p.Unit, P: p})
+		t.tellLook(p)
 	}
 	p.execed, p.obscure = false, false
+}
+
+// tellLook has a service look at what p runs. It may have exec'ed after the births that are not told yet.
+func (t *Table) tellLook(p *Process) {
+	t.tell(Event{What: Looked, Unit: p.Unit, P: p})
+	for _, c := range p.children {
+		c.obscure = c.obscure || !c.told
+	}
 }
 
 // tellDeaths takes each dead process a step further; it reports whether it has come further
@@ -105,7 +113,7 @@ func (t *Table) settleDeath(p *Process) bool {
 	case p.Unit == Stranger:
 		t.bury(p, nil)
 		return true
-	case !p.told, t.adopting[p.Unit] != nil:
+	case !p.told, t.adopting[p.Unit] != nil, t.holdsBack(p.Unit):
 		return false
 	}
 	asked, waits := t.askChildren(p)
@@ -209,14 +217,6 @@ func (t *Table) askLook(p *Process) (asked, waits bool) {
 	return true, true
 }
 
-// isOpen reports whether there is a child of ours that may be of any service: that has still to be told. One
-// that lives and is parked counts only for the start that it waits for.
-func (t *Table) isOpen() bool {
-	return slices.ContainsFunc(t.untold, func(p *Process) bool {
-		return p.Unit == Unclaimed && (!p.parked || !p.lives()) && !p.held && p.Life != Buried
-	})
-}
-
 // Some says that we have a child, dead or alive, that is not reaped.
 func (t *Table) Some() { t.look.us = true }
 
@@ -288,7 +288,7 @@ func (t *Table) bury(p, reaper *Process) {
 		c.hang(reaper)
 		c.checked = false
 		if !t.policy.Told && c.told && c.lives() && c.isTop() && c.Unit != Stranger {
-			t.tell(Event{What: Looked, Unit: c.Unit, P: c}) // it counts now what it runs
+			t.tellLook(c) // it counts now what it runs
 		}
 		c.obscure = c.obscure || !c.told // its service does not hear of the parent that it has its program from
 	}

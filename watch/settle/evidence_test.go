@@ -165,7 +165,7 @@ func TestIsStarted(t *testing.T) {
 		{Process{Life: Unopened}, 6, true},
 		{Process{Life: Dead}, 6, false},
 	} {
-		if got := c.p.isStarted(c.start); got != c.want {
+		if got := c.p.IsStarted(c.start); got != c.want {
 			t.Errorf("%+v at %d: got %v", c.p, c.start, got)
 		}
 	}

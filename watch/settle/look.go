@@ -71,6 +71,7 @@ func (t *Table) lookOn() bool {
 func (t *Table) Listed(p *Process, pids []int) {
 	for _, pid := range pids {
 		if old := t.byPID[pid]; old != nil && old.lives() && old.parent == p {
+			old.listed = true
 			continue // else another process may have the pid by now
 		}
 		t.ask(Question{Ask: Open, P: &Process{PID: pid, FD: -1, reason: byLook, via: p}})

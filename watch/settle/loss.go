@@ -74,7 +74,7 @@ func (t *Table) madeUp() {
 		case !p.told:
 			p.obscure = true
 		case p.lives() && p.Unit != Stranger:
-			t.tell(Event{What: Looked, Unit: p.Unit, P: p})
+			t.tellLook(p)
 		}
 	}
 	t.tell(Event{What: Resynced})

@@ -209,7 +209,7 @@ func (s *sim) endStart(u Unit, failed bool) {
 				break
 			}
 		}
-		r = &start{unit: u, fd: -1}
+		r = &start{unit: u, p: r.p, fd: -1}
 	}
 	s.results = append(s.results, r)
 	s.starts[u] = &start{unit: u, fd: -1} // it has come out

@@ -22,21 +22,22 @@ func (t *Table) close(l Look) {
 // its pid started later than that.
 func (t *Table) openedTold(p *Process, l Look) {
 	switch {
-	case l.Result == Refused && p.isPassedBy(l):
-		t.died(p)
-	case l.Result == Refused:
-		p.refuse(l)
 	case l.Result == Gone, p.isPassedBy(l):
 		t.close(l)
+		p.endedBy(l.Start)
 		t.died(p)
-	case t.isOther(p, l):
+	case p.Start == 0 && t.isOther(p, l):
 		t.close(l)
+		t.lookBelow(p.parent) // or it has ended, and has left children
 		t.drop(p)
-	case p.loose && p.Foreign && l.Known && l.Parent == 0: // its mark tells whether it is
+	case p.Start == 0 && p.Foreign && l.Known && l.Parent == 0 && (p.loose || p.parent != nil && !p.parent.canBeget(l)): // its mark tells whether it is
 		t.close(l)
 		t.died(p)
 		p.by = unknowable
 		t.searchMarks(p.Unit)
+	case l.Result == Refused:
+		p.refuse(l)
+		t.checkParent(p, l)
 	default:
 		t.take(p, l)
 		t.checkParent(p, l)
@@ -50,25 +51,57 @@ func (t *Table) openedTold(p *Process, l Look) {
 	}
 }
 
-// checkParent is for a process of which the birth was told while others were not: its parent by that may
-// be another process with the same pid. It is below the parent that it has, if that lives; else it is
-// found out anew of which service it is.
+// checkParent holds the parent that was told against what was found: that may be another process with the same
+// pid, of which the birth was lost. Then p is below the parent that it has now; if that is us, it is found out
+// anew of which service it is.
 func (t *Table) checkParent(p *Process, l Look) {
-	up := t.byPID[l.Parent]
-	switch {
-	case p.told || !l.Known || p.Foreign || p.Unit == Unclaimed:
-	case up != nil && up.lives() && (p.loose || up.Unit != p.Unit):
+	if p.told || !l.Known || p.isTop() || t.isParent(p.parent, p, l) {
+		return
+	}
+	switch up := t.byPID[l.Parent]; {
+	case up != nil && up.lives():
 		p.hang(up)
-		p.Unit, p.Foreign, p.parked = up.Unit, up.Foreign, up.parked
-	case p.loose && l.Parent == t.self && !p.isTop():
+		p.inherit(up.Unit, up.Foreign, up.parked)
+	case l.Parent == t.self:
 		p.hang(nil)
-		p.Unit, p.obscure = Unclaimed, true
+		p.inherit(Unclaimed, false, false)
+	}
+	p.obscure = true
+}
+
+// isParent reports whether up can be the parent by birth of the process p that was looked at: then p is its child as long
+// as it lives, and after that the child of a process above it.
+func (t *Table) isParent(up, p *Process, l Look) bool {
+	now := t.byPID[l.Parent]
+	switch {
+	case l.Parent == 0:
+		return true
+	case !up.canBeget(l):
+		return false
+	case up.lives():
+		return up == now
+	case l.Parent == t.self:
+		return !up.Foreign && (!p.loose || !p.late && up.isTop() && up.FD >= 0) // as a child of ours it had its pid until its end was known
+	}
+	return now == nil || !now.lives() || up.isBelow(now)
+}
+
+// canBeget reports whether a process that was looked at can be p's child: it started after p, and before p's end.
+func (p *Process) canBeget(l Look) bool {
+	return (p.Start == 0 || p.Start <= l.Start) && (p.over == 0 || l.Start <= p.over)
+}
+
+// inherit has p and all below it be of a service, of which they have not heard yet.
+func (p *Process) inherit(u Unit, foreign, parked bool) {
+	p.Unit, p.Foreign, p.parked = u, foreign, parked
+	for _, c := range p.children {
+		c.inherit(u, foreign, parked)
 	}
 }
 
 // isPassedBy reports whether the process under p's pid is one that came after p.
 func (p *Process) isPassedBy(l Look) bool {
-	return l.Known && !p.isStarted(l.Start) || p.Inode != 0 && l.Inode != 0 && p.Inode != l.Inode
+	return l.Known && !p.IsStarted(l.Start) || p.Inode != 0 && l.Inode != 0 && p.Inode != l.Inode
 }
 
 // unknowable is a time at which no process started.
@@ -127,7 +160,7 @@ func (t *Table) foundSought(p *Process, l Look) {
 		t.close(l)
 		t.missed(p, l)
 		return
-	case old != nil && (old.Inode != 0 && old.Inode == l.Inode || !l.Known && old.lives() || l.Known && old.isStarted(l.Start)):
+	case old != nil && (old.Inode != 0 && old.Inode == l.Inode || !l.Known && old.lives() || l.Known && old.IsStarted(l.Start)):
 		t.close(l) // it is known already
 		return
 	case old == nil && l.Zombie && t.unreaped[p.PID]: // it was buried when its parent had not reaped it
@@ -138,7 +171,7 @@ func (t *Table) foundSought(p *Process, l Look) {
 		}
 		return
 	case old != nil:
-		t.supersede(old)
+		t.supersede(old, l.Start)
 	}
 	parent := t.byPID[l.Parent]
 	if parent != nil && !parent.lives() {
@@ -167,7 +200,7 @@ func (t *Table) enterSought(p *Process, parent *Process, l Look) {
 	if p.Unit == Unclaimed {
 		t.askOwner(p)
 	}
-	if t.policy.Exact && p.reason == byLook && p.lives() && p.Unit != Stranger && !p.parked {
+	if t.policy.Exact && (p.reason == byLook || p.reason == byHeir) && p.lives() && p.Unit != Stranger && !p.parked {
 		t.Missed() // its birth should have been told
 	}
 }
@@ -196,6 +229,8 @@ func (t *Table) missed(p *Process, l Look) {
 	switch {
 	case p.reason == byRecord:
 		t.lostRecord(p)
+	case p.reason == bySet && (l.Known || l.Result == Gone): // else the set tells of its birth again and again
+		t.ask(Question{Ask: Bury, P: p})
 	case p.reason != byLook, l.Zombie && t.unreaped[p.PID], !l.Known && l.Result != Gone: // it would be seen again
 	default:
 		t.missedByLook(p, l)

@@ -66,6 +66,7 @@ type Process struct {
 	Born  time.Duration // the time of its birth's event (CLOCK_MONOTONIC), 0 if that was not told
 	Start time.Duration // its start time by /proc (CLOCK_BOOTTIME), 0 if not known
 	Inode uint64        // of its pidfd, 0 if not known
+	over  time.Duration // it had ended by then (CLOCK_BOOTTIME), 0 if that is not known
 
 	// Room is what the rooms keep of the process, Killed says that it was sent KILL by us, and
 	// Refused why it could not be signalled.
@@ -82,12 +83,14 @@ type Process struct {
 	via      *Process      // a look at its children has found it; nil: at ours
 
 	found     bool // by something other than its birth
-	loose     bool // by may be far too late
+	listed    bool // a look has found its pid
+	loose     bool // it was told while others were not, or late
+	late      bool // by may be far too late
 	started   bool // it is the program of a start
 	told      bool // its service knows of it
 	execed    bool // an exec of it was told that its service has not heard of
 	obscure   bool // its exec may not have been told
-	vain      bool // a start that has failed may have made it
+	vain      bool // a start that has failed has made it, or one that had its pid before
 	unread    bool // it has ended before what it ran could be looked at, which is what its children run
 	parked    bool // it may be of a start under way
 	reaped    bool // it was our child, and is reaped
@@ -114,6 +117,7 @@ const (
 	byRecord               // it is the process that was written down
 	byWait                 // it is a child of ours that has ended, and keeps its pid until it is reaped
 	bySet                  // it started no later than the kernel's set says
+	byHeir                 // its parent is ours, and it has the pid that another one had
 )
 
 func (p *Process) String() string { return fmt.Sprintf("pid %d (%v)", p.PID, p.Life) }
@@ -173,6 +177,9 @@ func (p *Process) hang(parent *Process) {
 		parent.children = append(parent.children, p)
 	}
 }
+
+// Up returns the process above p in the table, nil for none.
+func (p *Process) Up() *Process { return p.parent }
 
 // Parent returns the pid of the process above p in the table, 0 for none.
 func (p *Process) Parent() int {

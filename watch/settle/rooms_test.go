@@ -223,7 +223,7 @@ func (s *sim) beginReading() {
 		s.changed = false
 		s.renew()
 	}
-	s.t.Reading()
+	s.t.Reading(s.k.tick())
 	s.next(op{do: doReceive})
 }
 
@@ -267,24 +267,23 @@ func (s *sim) receive(o op) {
 // observe is Host.observe.
 func (s *sim) observe(h happening) {
 	p := s.t.Process(h.pid)
+	known := p != nil
 	switch {
 	case h.what == "fork":
-		if p != nil || h.parent == selfPID || s.t.Process(h.parent) != nil {
-			s.bornTo(h.parent, h.pid, h.at, false)
-		}
+		known = (known || h.parent == selfPID || s.t.Process(h.parent) != nil) && s.bornTo(h.parent, h.pid, h.at, false)
 	case p == nil:
 	case h.what == "exec":
 		s.t.Execed(h.pid)
 	case h.what == "exit" && (p.FD < 0 || s.hasEnded(p)):
 		s.t.Exited(h.pid, h.exit)
 	}
-	if _, in := s.k.set[h.pid]; in && s.k.step == kernelSet && s.t.Process(h.pid) == nil {
+	if _, in := s.k.set[h.pid]; in && s.k.step == kernelSet && !known {
 		s.t.Lost()
 	}
 }
 
-func (s *sim) bornTo(parent, pid int, at time.Duration, replayed bool) {
-	s.t.Born(Birth{Parent: parent, Child: pid, At: at, By: at, Replayed: replayed, Held: s.holdsPID(s.t.Process(pid))})
+func (s *sim) bornTo(parent, pid int, at time.Duration, replayed bool) bool {
+	return s.t.Born(Birth{Parent: parent, Child: pid, At: at, By: at, Replayed: replayed, Held: s.holdsPID(s.t.Process(pid))})
 }
 
 func (s *sim) holdsPID(p *Process) bool {
@@ -308,9 +307,13 @@ func (s *sim) takeStart() {
 
 func (s *sim) started(out *start) {
 	s.childDied = true
-	if out.p == nil {
+	if out.fd < 0 {
 		s.log("start of %d has failed", out.unit)
-		s.t.Failed(out.unit)
+		pid := 0
+		if out.p != nil {
+			pid = out.p.pid
+		}
+		s.t.Failed(out.unit, pid)
 		return
 	}
 	s.log("start of %d is %v", out.unit, out.p)

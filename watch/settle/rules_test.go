@@ -26,7 +26,7 @@ func answer(table *Table, look func(p *Process) Look) {
 		for _, q := range qs {
 			switch q.Ask {
 			case Drain:
-				table.Reading()
+				table.Reading(0)
 				table.Emptied(true)
 			case Open:
 				table.Opened(q.P, look(q.P))

@@ -76,7 +76,7 @@ func TestZombieOfStart(t *testing.T) {
 	if table.Zombie(9) {
 		t.Error("it is reaped while a start is under way")
 	}
-	table.Failed(1)
+	table.Failed(1, 0)
 	if !table.Zombie(9) {
 		t.Error("it is not reaped")
 	}
@@ -85,11 +85,11 @@ func TestZombieOfStart(t *testing.T) {
 // The kernel's set is asked when the queue is empty, for until then more may be lost.
 func TestReplayWaitsForAnEmptyQueue(t *testing.T) {
 	table := family(t, kernelSet.policy())
-	table.Reading()
+	table.Reading(0)
 	table.Lost()
 	table.Emptied(false)
 	expect(t, asked(table))
-	table.Reading()
+	table.Reading(0)
 	table.Emptied(true)
 	expect(t, asked(table), "replay")
 	table.Lost() // meanwhile
@@ -106,7 +106,7 @@ func TestReplayWaitsForAnEmptyQueue(t *testing.T) {
 func TestGapIsLookedFor(t *testing.T) {
 	table := family(t, kernelSet.policy())
 	table.Missed()
-	table.Reading()
+	table.Reading(0)
 	table.Emptied(true)
 	expect(t, asked(table), "replay")
 	table.Replayed()
@@ -126,7 +126,7 @@ func TestGapIsLookedFor(t *testing.T) {
 func TestStrangerIsNotLookedAt(t *testing.T) {
 	table := family(t, allEvents.policy())
 	table.Forget(1)
-	table.Reading()
+	table.Reading(0)
 	table.Lost()
 	table.Emptied(true)
 	asked(table)
@@ -237,7 +237,7 @@ func TestForeignOrphans(t *testing.T) {
 			var all []string
 			for words := asked(table); words != nil; words = asked(table) {
 				all = append(all, words...)
-				table.Reading()
+				table.Reading(0)
 				table.Emptied(true)
 				if p.Life == Drained {
 					table.Over(p, Ending{})

@@ -69,16 +69,28 @@ func TestVia(t *testing.T) {
 	}
 }
 
-// A child of a process that is out of the table is taken in, if it is not another one that came later.
+// A child of a process that is out of the table is taken in when the kernel's set tells of it, if it is not another
+// one that came later. Else it has ended, and is to be taken out of the set.
 func TestOrphan(t *testing.T) {
-	for start, in := range map[time.Duration]bool{5: true, 6: true, 7: false} {
+	for _, c := range []struct {
+		l       Look
+		in, out bool
+	}{
+		{Look{Result: Opening, Known: true, Start: 5}, true, false},
+		{Look{Result: Opening, Known: true, Start: 6}, true, false},
+		{Look{Result: Opening, Known: true, Start: 7}, false, true},
+		{Look{Result: Opening, Known: true, Start: 5, Zombie: true}, false, true},
+		{Look{Result: Opening}, false, false},
+		{Look{Result: Refused}, false, false},
+		{Look{Result: Gone}, false, true},
+	} {
 		table, _ := rooted(t)
-		table.Orphan(4, 6)
-		answer(table, func(*Process) Look {
-			return Look{Result: Opening, FD: 11, At: 9, Known: true, Start: start, Parent: 1}
-		})
-		if p := table.Process(4); (p != nil) != in {
-			t.Errorf("what started at %d is %v", start, p)
+		table.Born(Birth{Parent: 9, Child: 4, At: 6, By: 6, Replayed: true})
+		c.l.FD, c.l.Parent = 11, 1
+		table.Opened(table.Questions()[0].P, c.l)
+		out := slices.Contains(asked(table), "bury 4")
+		if p := table.Process(4); (p != nil) != c.in || out != c.out {
+			t.Errorf("%+v: it is %v, taken out: %v", c.l, p, out)
 		}
 	}
 }
@@ -112,6 +124,9 @@ func TestForeignLeavesToInit(t *testing.T) {
 		"they were not told of one that lives": {func(table *Table) {
 			table.Fresh([]*Process{{PID: 4, Unit: 1, Life: Alive, Foreign: true}})
 		}, false},
+		"they were not told of one of ours": {func(table *Table) {
+			table.Fresh([]*Process{{PID: 4, Unit: 1, Life: Alive}})
+		}, false},
 		"a child of it has ended while it was looked for": {func(table *Table) {
 			table.Opened(&Process{PID: 5, via: left}, Look{FD: -1})
 		}, true},
@@ -121,7 +136,7 @@ func TestForeignLeavesToInit(t *testing.T) {
 		"its birth is told after a suspend, and its pid is another one's now": {func(table *Table) {
 			p := loose()
 			table.Opened(p, Look{Result: Opening, FD: 11, Known: true, Start: 5})
-			if p.Life != Dead || p.isStarted(5) {
+			if p.Life != Dead || p.IsStarted(5) {
 				panic(fmt.Sprintf("%v is the process that was opened", p))
 			}
 		}, true},

@@ -22,11 +22,11 @@ type Start struct {
 	Held  bool          // it has its pid still
 }
 
-// Failed says that nothing came of a start: what it has left is of no service.
-func (t *Table) Failed(u Unit) {
+// Failed says that nothing came of a start: the process that it has made, if any is known, has ended, and is of no service.
+func (t *Table) Failed(u Unit, pid int) {
 	delete(t.starts, u)
 	for _, p := range t.untold {
-		if len(t.starts) > 0 || p.Unit != Unclaimed || !p.isTop() || len(p.children) > 0 {
+		if p.PID != pid || p.Unit != Unclaimed || !p.isTop() || len(p.children) > 0 {
 			continue
 		}
 		if p.vain = p.Life == Told; !p.lives() {
@@ -51,6 +51,9 @@ func (t *Table) Started(u Unit, s Start) {
 	case p.Life <= Unopened:
 		p.Inode, p.Start = s.Inode, cmp.Or(p.Start, s.Start)
 		t.setAlive(p, s.FD)
+	case p.Life <= Drained && p.FD < 0: // it is still to be reaped by that
+		p.FD, p.Inode = s.FD, s.Inode
+		t.ask(Question{Ask: Await, P: p})
 	default:
 		t.close(Look{Result: Opening, FD: s.FD})
 	}
@@ -72,7 +75,7 @@ func (t *Table) madeBy(s Start, can func(*Process) bool) *Process {
 // isStart reports whether p can be the program of a start.
 func (p *Process) isStart(s Start) bool {
 	return p.Unit == Unclaimed && p.isTop() && p.Life != Buried && (p.Inode == 0 || s.Inode == 0 || p.Inode == s.Inode) &&
-		(s.Start == 0 || p.isStarted(s.Start))
+		(s.Start == 0 || p.IsStarted(s.Start))
 }
 
 // enterStart puts the program of a start into the table, of which nothing has told. Another
@@ -81,7 +84,7 @@ func (t *Table) enterStart(p *Process, held bool) {
 	next := t.byPID[p.PID]
 	if held || next == nil {
 		if next != nil {
-			t.supersede(next)
+			t.supersede(next, p.Start)
 		}
 		t.enter(p, nil)
 		return

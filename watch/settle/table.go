@@ -2,6 +2,7 @@ package settle
 
 import (
 	"slices"
+	"time"
 
 	"respawner/watch/service"
 )
@@ -202,11 +203,14 @@ func (t *Table) readOn() bool {
 	return true
 }
 
-// Reading says that the queue of births is being read: what has ended before
-// leaves no birth unread when it is Emptied.
-func (t *Table) Reading() {
+// Reading says that the queue of births is being read, at a time (CLOCK_BOOTTIME): what has ended
+// before leaves no birth unread when it is Emptied.
+func (t *Table) Reading(at time.Duration) {
 	r := &t.round
 	r.reading = true
+	for _, p := range r.fresh {
+		p.endedBy(at)
+	}
 	r.before, r.fresh = append(r.before, r.fresh...), nil
 }
 
@@ -246,7 +250,7 @@ func (t *Table) Fresh(all []*Process) {
 // Exited says how a process has ended, by an event, which may be of its first thread
 // alone.
 func (t *Table) Exited(pid int, exit service.Exit) {
-	if p := t.byPID[pid]; p != nil && !p.exit.Known && !p.passed {
+	if p := t.byPID[pid]; p != nil && !p.exit.Known && p.Life < Ended && !p.passed {
 		p.exit = exit
 		if p.Life == Mute {
 			p.to(Ended)
@@ -277,11 +281,16 @@ func (t *Table) died(p *Process) bool {
 		return false
 	}
 	p.to(Dead)
-	for q := p.parent; q != nil; q = q.parent {
-		q.searched = false // p may have left a child since then
+	for _, q := range t.dead {
+		if q.Unit == p.Unit || p.Unit == Unclaimed {
+			q.searched = false // p may have left a child since then
+		}
 	}
 	t.dead = append(t.dead, p)
 	t.round.fresh = append(t.round.fresh, p)
+	if p.listed && t.policy.Told { // it may have been that of the next one already
+		t.ask(Question{Ask: Open, P: &Process{PID: p.PID, FD: -1, reason: byHeir}})
+	}
 	if p.Unit == Unclaimed { // its children have to say of which service it was
 		for _, c := range p.children {
 			c.parked, c.asked = false, false
@@ -289,6 +298,13 @@ func (t *Table) died(p *Process) bool {
 		}
 	}
 	return true
+}
+
+// endedBy notes a time (CLOCK_BOOTTIME, 0 if it is not known) at which p had ended.
+func (p *Process) endedBy(at time.Duration) {
+	if at != 0 && (p.over == 0 || at < p.over) {
+		p.over = at
+	}
 }
 
 // Counts returns how many dead processes are kept, how many their services have not heard of,

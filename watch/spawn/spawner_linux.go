@@ -24,7 +24,7 @@ type Request[K any] struct {
 // The error of an exec wraps the [unix.Errno].
 type Outcome[K any] struct {
 	Key   K
-	Pid   int
+	Pid   int // with an error that of a child that has ended, 0 where there was none or clone is not to be had
 	Pidfd int // the caller's; -1 with an error
 	Err   error
 }

@@ -146,7 +146,7 @@ func TestExecErrors(t *testing.T) {
 			c.Release = func() { released++ }
 			s.startCommand(i, c)
 			out := next(t, s)
-			if out.Key != i || out.Pid != 0 || out.Pidfd != -1 || !errors.Is(out.Err, tt.want) || !strings.Contains(out.Err.Error(), tt.path) {
+			if out.Key != i || out.Pidfd != -1 || !errors.Is(out.Err, tt.want) || !strings.Contains(out.Err.Error(), tt.path) {
 				t.Errorf("%q: %+v, want %v", tt.path, out, tt.want)
 			}
 			if released != 1 {

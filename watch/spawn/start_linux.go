@@ -97,7 +97,7 @@ func (s *Spawner[K]) reaped(st *start[K]) {
 		err = unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil)
 	}
 	s.leave(pidfd)
-	s.outcomes = append(s.outcomes, Outcome[K]{st.key, 0, -1, errors.Join(st.err, os.NewSyscallError("waitid", err))})
+	s.outcomes = append(s.outcomes, Outcome[K]{st.key, int(st.plan.pid), -1, errors.Join(st.err, os.NewSyscallError("waitid", err))})
 }
 
 // await has a descriptor looked at.
