@@ -102,7 +102,7 @@ func (s *Host) trialStarted(t *tryout) {
 	s.check(errors.Join(s.loop.remove(t.started), t.spawner.Close()))
 	s.readBirths()
 	if out.Err != nil {
-		s.table.Failed(settle.Stranger)
+		s.table.Failed(settle.Stranger, out.Pid)
 		s.endTrial(t, out.Err)
 		return
 	}
