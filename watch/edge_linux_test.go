@@ -54,8 +54,9 @@ func TestEdgeWhenAZombieComesToUs(t *testing.T) {
 	check(t, host.becomeSubreaper())
 	t.Cleanup(func() { check(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)) })
 	path, hear := fifo(t)
-	_, parent := run(t, "sh", "-c", fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path)) // which does not reap
+	parentPid, parent := run(t, "sh", "-c", fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path))
 	pidfd := must(host.openPidfd(pidOf(hear())))
+	eventually(t, "the parent is one that does not reap", func() bool { return strings.HasSuffix(host.fileOf(parentPid), "sleep") })
 	t.Cleanup(func() { check(t, host.closeFD(pidfd)) })
 	e := newEdge(t, pidfd)
 	kill9(t, pidfd)
