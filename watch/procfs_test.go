@@ -162,3 +162,20 @@ func TestMissing(t *testing.T) {
 		}
 	}
 }
+
+// The real user is the first of the four that /proc/PID/status names.
+func TestParseUID(t *testing.T) {
+	for status, want := range map[string]int{
+		"Name:\tx\nUmask:\t0022\nUid:\t33\t0\t0\t0\nGid:\t1\t1\t1\t1\n": 33,
+		"Name:\tUid:\nUid:\t0\t33\t33\t33\n":                            0,
+	} {
+		if got, err := parseUID([]byte(status)); err != nil || got != want {
+			t.Errorf("%q: %d, %v", status, got, err)
+		}
+	}
+	for _, status := range []string{"", "Name:\tx\n", "Uid:\n", "Uid:\tnobody\n"} {
+		if uid, err := parseUID([]byte(status)); err == nil {
+			t.Errorf("%q: %d, and no error", status, uid)
+		}
+	}
+}

@@ -298,3 +298,16 @@ func TestStatusReply(t *testing.T) {
 		t.Errorf("at the end: %v", err)
 	}
 }
+
+// A timeout goes over the wire in seconds, and comes back to the millisecond.
+func TestPatience(t *testing.T) {
+	if (Request{}).Patience() != nil {
+		t.Error("a request without a timeout has one")
+	}
+	for _, d := range []time.Duration{0, time.Millisecond, 1500 * time.Millisecond, time.Minute, MaxTimeout} {
+		r, err := ParseRequest(Line(Request{V: Version, Op: OpStop, Timeout: Seconds(d)}))
+		if err != nil || r.Patience() == nil || (*r.Patience()-d).Abs() >= time.Millisecond {
+			t.Errorf("%v came back as %v, %v", d, r.Patience(), err)
+		}
+	}
+}
