@@ -57,7 +57,7 @@ func (s *service) mustBeOrphaned(main int) {
 }
 
 // howItEnded is what is told of the end of an adopted process. Without the
-// connector that is known since Linux 6.15, if who reaps it is quick.
+// connector that is known since Linux 6.15, if its parent is quick to reap it.
 func howItEnded(step, known string) string {
 	if step == "scan" {
 		return "(?:" + known + "|ended, nobody knows how)"
@@ -65,7 +65,7 @@ func howItEnded(step, known string) string {
 	return known
 }
 
-// How an adopted process ended is known, though it is nobody's child here.
+// How an adopted process ended is known, though it is no child of the supervisor.
 func TestAdoptedExitStatus(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground", "exit=7")
@@ -96,7 +96,7 @@ func TestStopOfAnOrphan(t *testing.T) {
 	s.starts(1)
 }
 
-// It has died as well, and nobody can read what was written down: there is
+// It has died as well, and what was written down can't be read: there is
 // nothing to stop, and nothing is started for that.
 func TestStopOfNothing(t *testing.T) {
 	t.Parallel()
@@ -110,7 +110,7 @@ func TestStopOfNothing(t *testing.T) {
 	s.starts(1)
 }
 
-// The service has died while nobody looked: that is said, and a start starts it.
+// The service has died while it had no supervisor: that is said, and a start starts it.
 func TestOrphanDies(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "double-fork")
@@ -261,7 +261,7 @@ func TestAnotherUsersCommand(t *testing.T) {
 }
 
 // What was written down is garbled, half of it, gone, of another boot, or names
-// others: nobody of the service is lost, and nobody else is touched.
+// others: no process of the service is lost, and no other one is touched.
 func TestAdoptionWithBadState(t *testing.T) {
 	stranger := func(state string, pid int) string {
 		bystander := exec.Command("sleep", "300")

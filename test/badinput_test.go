@@ -132,11 +132,11 @@ func TestBadRuntimeDir(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, path string) error{
 		"symlink": func(t *testing.T, path string) error { return os.Symlink(tempDir(t), path) },
 		"file":    func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) },
-		"everybody's": func(_ *testing.T, path string) error {
+		"open to all": func(_ *testing.T, path string) error {
 			_ = os.Mkdir(path, 0o700) // chmod says if that failed
 			return os.Chmod(path, 0o777)
 		},
-		"somebody else's": func(t *testing.T, path string) error {
+		"another user's": func(t *testing.T, path string) error {
 			needRoot(t)
 			_ = os.Mkdir(path, 0o700) // chown says if that failed
 			return os.Chown(path, 65534, 65534)
@@ -155,7 +155,7 @@ func TestBadRuntimeDir(t *testing.T) {
 			}
 			mustFail(t, s.tell("start"), 1, saying)
 			s.starts(0)
-			if name != "everybody's" && name != "somebody else's" {
+			if name != "open to all" && name != "another user's" {
 				return
 			}
 			if files, err := os.ReadDir(s.runtime); err != nil || len(files) != 0 {

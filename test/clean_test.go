@@ -106,7 +106,7 @@ func TestCleanWaitsForTheLast(t *testing.T) {
 	s.stop()
 }
 
-// Who takes a service over removes it too: a new supervisor, another binary. A
+// What takes a service over removes it too: a new supervisor, another binary. A
 // path is relative to where start was called.
 func TestCleanAfterAdoptionAndUpgrade(t *testing.T) {
 	t.Parallel()

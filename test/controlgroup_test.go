@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// Two uids and a group that nobody else has.
+// Two uids and a group that no user has.
 const (
 	memberUID   = "23451"
 	strangerUID = "23452"
 	teamGID     = "23453"
 )
 
-// Members of the control group may look and act; a stranger may not even look,
-// and is told who may.
+// Members of the control group may look and act; a user of another group may not
+// even look, and is told which group may.
 func TestControlGroup(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -58,7 +58,7 @@ func TestControlGroup(t *testing.T) {
 	s.mustNotRun("stopped")
 }
 
-// The socket itself knows who may: a runtime directory that all may enter
+// The socket itself knows which users may: a runtime directory that all may enter
 // changes nothing.
 func TestStrangerInAnOpenDirectory(t *testing.T) {
 	t.Parallel()
@@ -78,8 +78,8 @@ func TestStrangerInAnOpenDirectory(t *testing.T) {
 	s.stop()
 }
 
-// What a program writes it writes alone: nobody else can put a line there, not
-// even where all may enter the runtime directory.
+// Only the program's own lines are in its output: no other user can put one there,
+// not even where all may enter the runtime directory.
 func TestNobodyElseWritesOutput(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

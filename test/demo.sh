@@ -93,7 +93,7 @@ say "kill -9 $old"
 kill -9 "$old"
 wait_until not_running
 ! shown status "$server" || fail "status still calls it running"
-! fetch || fail "somebody still answers"
+! fetch || fail "the port still answers"
 
 say "wait for respawner to bring it back"
 wait_until is_running
@@ -109,8 +109,8 @@ shown stop "$server"
 for pid in "$old" "$new" "$supervisor"; do
 	! is_alive "$pid" || fail "process $pid is left"
 done
-! fetch || fail "somebody still answers"
-echo "nobody is left: not $new, which served, nor $supervisor, which watched it"
+! fetch || fail "the port still answers"
+echo "no process is left: not $new, which served, nor $supervisor, which watched it"
 
 say "what the log says"
 cat "$dir/log"

@@ -31,7 +31,7 @@ func (s *service) follower(options ...string) (*running, textFile) {
 	return r, out
 }
 
-// Who follows sees a crash and the restart in their order, and the end.
+// A client that follows sees a crash and the restart in their order, and the end.
 func TestEventsFollowed(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")
@@ -88,8 +88,8 @@ func TestEventsJSON(t *testing.T) {
 	s.stop()
 }
 
-// Without -f it is what was written down, of all services, even when nobody
-// supervises them any more.
+// Without -f it is what was written down, of all services, even when they
+// have no supervisor any more.
 func TestEventsRecorded(t *testing.T) {
 	t.Parallel()
 	a, b := newShape(t, "foreground"), newShape(t, "foreground")
@@ -104,5 +104,5 @@ func TestEventsRecorded(t *testing.T) {
 	if r.code != 0 {
 		t.Errorf("events: %v", r)
 	}
-	mustFail(t, call(t, "events", "nobody", "--runtime-dir", a.runtime), 1, "nobody: nothing is recorded")
+	mustFail(t, call(t, "events", "other", "--runtime-dir", a.runtime), 1, "other: nothing is recorded")
 }

@@ -25,8 +25,8 @@ func fill(t *testing.T, disk string) (free func()) {
 	}
 }
 
-// The runtime directory fills up: the service is restarted as ever, whoever
-// takes it over restarts nothing, and it can be ended.
+// The runtime directory fills up: the service is restarted as ever, a supervisor
+// that takes it over restarts nothing, and it can be ended.
 func TestRuntimeDirFillsUp(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "128k")
@@ -62,8 +62,8 @@ func TestRuntimeDirFillsUp(t *testing.T) {
 }
 
 // On a full disk there is no place for all that has to be written down of a
-// service that grows: that is said. Who takes it over knows it by what it has in
-// its environment.
+// service that grows: that is said. A supervisor that takes it over knows
+// its processes by their environment.
 func TestServiceGrowsOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "128k")

@@ -28,7 +28,7 @@ func (g pidsGroup) goesOff(st status) {
 	eventually(g.t, "the group is full", func() bool { return g.refused() > before+100 && g.current() == bombLimit })
 }
 
-// onlyOf tells that nobody is left but the supervisor and the main process.
+// onlyOf asserts that no process is left but the supervisor and the main process.
 func (g pidsGroup) onlyOf(st status, threads int) {
 	g.t.Helper()
 	if now := countThreads(g.t, st.SupervisorPID); now != threads {

@@ -14,7 +14,7 @@ import (
 )
 
 // knowsAll waits until status has all processes of the service, so many at
-// least, and nobody else.
+// least, and no other one.
 func (s *service) knowsAll(st status, atLeast int) (now status) {
 	s.t.Helper()
 	eventually(s.t, "the forest is the truth", func() bool {

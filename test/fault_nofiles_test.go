@@ -58,7 +58,7 @@ func (s *service) knowsTheCrowd() (st status) {
 
 // A service has more processes than the supervisor may have descriptors, and
 // clients take those that are left: all are followed, a crash is followed by
-// one restart, stop leaves nobody.
+// one restart, stop leaves no process.
 func TestMoreProcessesThanDescriptors(t *testing.T) {
 	t.Parallel()
 	s, st := newCrowd(t, "-t", "0.2")
@@ -105,8 +105,8 @@ func TestDescriptorsAgain(t *testing.T) {
 	s.stop()
 }
 
-// A new supervisor that has not a descriptor for each process takes nobody for
-// dead: nothing is started, nobody is lost, and stop ends all.
+// A new supervisor that has not a descriptor for each process takes no process for
+// dead: nothing is started, no process is lost, and stop ends all.
 func TestAdoptionWithoutDescriptors(t *testing.T) {
 	t.Parallel()
 	for _, verb := range []string{"adopt", "start"} {

@@ -25,11 +25,11 @@ func TestNoProcessToBeHad(t *testing.T) {
 	s.stop()
 }
 
-// The same for an ordinary user, who has a limit of his own.
+// The same for an ordinary user, with a limit for that user's processes.
 func TestNoProcessForTheUser(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")
-	if os.Geteuid() == 0 { // who knows no such limit
+	if os.Geteuid() == 0 { // root has no such limit
 		s.as(61301)
 	}
 	st := s.start("-t", "0.1")

@@ -26,7 +26,7 @@ func (g controlGroup) hasKilled() {
 			return
 		}
 	}
-	g.t.Errorf("the kernel has killed nobody in %s", g.dir)
+	g.t.Errorf("the kernel has killed no process in %s", g.dir)
 }
 
 // A service that takes too much memory is killed by the kernel: that is a crash.

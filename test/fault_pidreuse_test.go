@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// victims are processes that are nobody's service, and write down what signals
+// victims are processes of no service. They write down the signals that
 // they get.
 type victims struct {
 	t    *testing.T
@@ -34,8 +34,8 @@ func newVictims(t *testing.T) *victims {
 	return v
 }
 
-// take makes a victim with a pid that somebody else has had, unless there is a
-// third who has it by now.
+// take makes a victim with a pid that another process has had, unless a third
+// process has it by now.
 func (v *victims) take(pid int) {
 	v.t.Helper()
 	r := shell(v.t, shape, "victim", v.heed.path, fmt.Sprintf("pid=%d", pid))

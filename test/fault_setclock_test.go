@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// envOwnMachine says that the machine is the tests' own, as those of
+// envOwnMachine is set where the machine is the tests' own, as those of
 // test/kernels are: its clock may be set.
 const envOwnMachine = "RESPAWNER_OWN_MACHINE"
 
@@ -92,8 +92,8 @@ func TestClockIsSetBeforeTheKill(t *testing.T) {
 	})
 }
 
-// While it runs, and while it has no supervisor: nothing is restarted, and who
-// dies is noticed.
+// The clock is set while the service runs, and while it has no supervisor: nothing
+// is restarted, and each death is noticed.
 func TestClockIsSetWhileRunning(t *testing.T) {
 	eachWay(t, func(t *testing.T, set func()) {
 		s := newShape(t, "helper-after")

@@ -153,7 +153,7 @@ func TestStopOfWhoForksWithoutEnd(t *testing.T) {
 			s.track(step)
 			s.program, s.args = "/bin/sh", append(g.inside(s.program), s.args...)
 			s.name = "spinner"
-			t.Cleanup(func() { g.set("0", "pids.max") }) // or nobody could end it when the test has failed
+			t.Cleanup(func() { g.set("0", "pids.max") }) // or it could not be ended when the test has failed
 			if r := s.tell("start", "--stop-timeout", "0.5"); r.code != 0 {
 				t.Fatalf("start: %v", r)
 			}
@@ -165,7 +165,7 @@ func TestStopOfWhoForksWithoutEnd(t *testing.T) {
 				t.Errorf("stop has left:\n%s", left)
 			}
 			s.mustNotRun("stopped")
-			s.tellsOfKilling(`[\d ]{600,}`) // of whom there are hundreds
+			s.tellsOfKilling(`[\d ]{600,}`) // hundreds of pids
 			s.recalls(`spinner, life 1 of 1: .*; spinner was stopped$`)
 			s.starts(1)
 		})

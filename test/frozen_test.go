@@ -20,7 +20,7 @@ import (
 const soon = time.Second
 
 // newFrozen is a service with a process that can hold the lock of its memory, so
-// that all who read /proc/PID/environ or cmdline wait. It begins so when freeze is
+// that all readers of /proc/PID/environ and cmdline wait. It begins so when freeze is
 // called, and ends at the end of the test at the latest.
 //
 // Its tests run alone: what others look at in /proc would hang, too.

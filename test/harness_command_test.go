@@ -116,7 +116,7 @@ func launch(t *testing.T, cmd *exec.Cmd) *running {
 
 func (r *running) pid() int { return r.cmd.Process.Pid }
 
-// mustLive is for a stranger whom nobody may have killed; it ends him.
+// mustLive asserts that a stranger has not been killed, and ends it.
 func (r *running) mustLive() {
 	r.stderr.t.Helper()
 	if !alive(r.pid()) {

@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// Some tests need a world of their own: a pid namespace where -1 is nobody
-// else, a /dev of their own. They run once more inside, by this very binary.
+// Some tests need a world of their own: a pid namespace where -1 is no process
+// of others, a /dev of their own. They run once more inside, by this very binary.
 const envInside = "RESPAWNER_TEST_INSIDE"
 
-// insideOf tells that this process is the one inside.
+// insideOf reports whether this process is the one inside.
 func insideOf(world string) bool { return os.Getenv(envInside) == world }
 
 // unshare is the command line that makes new namespaces; an ordinary user may

@@ -53,7 +53,7 @@ func eachStep(t *testing.T, test func(t *testing.T, step string)) {
 	}
 }
 
-// contained tells whether this is not the first pid and user namespace.
+// contained reports whether this is not the first pid and user namespace.
 func contained(t *testing.T) bool {
 	t.Helper()
 	for ns, first := range map[string]string{"pid": "pid:[4026531836]", "user": "user:[4026531837]"} {

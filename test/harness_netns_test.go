@@ -20,8 +20,8 @@ type network struct {
 	link string // its name, as /proc has it
 }
 
-// networks are those of tests. Who is in one belongs to its test, whatever has
-// become of the mark in his environment.
+// networks are those of tests. A process in one belongs to its test, whatever has
+// become of the mark in its environment.
 var networks sync.Map // name of the test: network.link
 
 func newNetwork(t *testing.T) network {
@@ -73,7 +73,7 @@ func (n network) enter(words ...string) []string {
 	return append([]string{"nsenter", "--net=" + n.path}, words...)
 }
 
-// inNetwork tells whether a process is in the network of a test.
+// inNetwork reports whether a process is in the network of a test.
 func inNetwork(t *testing.T, pid int) bool {
 	mine, ok := networks.Load(t.Name())
 	if !ok {

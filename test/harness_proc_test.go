@@ -25,7 +25,7 @@ type process struct {
 	started            string // in the kernel's clock ticks
 }
 
-// isSame tells whether both are one process, whatever has become of it.
+// isSame reports whether both are one process, whatever has become of it.
 func (p process) isSame(q process) bool { return p.pid == q.pid && p.started == q.started }
 
 // processes is the machine's process table.
@@ -66,7 +66,7 @@ func lookup(pid int) (process, bool) {
 	return parseStat(string(stat)), true
 }
 
-// alive tells that there is such a process, and that it is no zombie.
+// alive reports whether there is such a process that is no zombie.
 func alive(pid int) bool {
 	p, ok := lookup(pid)
 	return ok && p.state != 'Z' && p.state != 'X'
@@ -112,23 +112,23 @@ func list(ps []process) string {
 	return b.String()
 }
 
-// dying gives those who are about to end a moment to do so, and returns who
-// does not.
-func dying(who func() []process) []process {
+// dying gives processes that are about to end a moment to do so. It returns those
+// that do not.
+func dying(which func() []process) []process {
 	reapOrphans()
-	for _, p := range who() {
+	for _, p := range which() {
 		if p.state != 'Z' {
-			_, _ = awaitDeath(p.pid, 2*time.Second) // who is left is asked below
+			_, _ = awaitDeath(p.pid, 2*time.Second) // what is left is asked below
 		}
 	}
 	reapOrphans()
-	return who()
+	return which()
 }
 
-// killAll kills by pid until nobody is left: a supervisor may start another.
-func killAll(who func() []process) {
+// killAll kills by pid until no process is left: a supervisor may start another.
+func killAll(which func() []process) {
 	for range 100 {
-		left := who()
+		left := which()
 		if len(left) == 0 {
 			return
 		}
@@ -174,7 +174,7 @@ func waitDead(t *testing.T, pid int) {
 }
 
 // kill sends a signal and, when it is KILL, waits for the death. The pid may be
-// somebody else's right after that.
+// another process's right after that.
 func kill(t *testing.T, pid int, sig unix.Signal) {
 	t.Helper()
 	if pid <= 1 {

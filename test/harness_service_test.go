@@ -100,7 +100,7 @@ func newShape(t *testing.T, kind string, options ...string) *service {
 	return s
 }
 
-// end is the end of each test: nobody may be left.
+// end is the end of each test: no process may be left.
 func (s *service) end() {
 	left := dying(func() []process { return belonging(s.t) })
 	if len(left) > 0 {
@@ -156,7 +156,7 @@ func (s *service) start(options ...string) status {
 	return st
 }
 
-// stop ends it: nobody is left when stop returns.
+// stop ends it: no process is left when stop returns.
 func (s *service) stop() {
 	s.t.Helper()
 	r := s.tell("stop")
@@ -231,14 +231,14 @@ func (s *service) waitState(state string) (st status) {
 	eventually(s.t, s.name+" "+state, func() bool {
 		st = s.status()
 		if state == "running" && st.SupervisorPID == 0 && st.LastExit != nil {
-			s.t.Fatalf("nobody is left to make it run: %+v", st)
+			s.t.Fatalf("no supervisor is left to make it run: %+v", st)
 		}
 		return st.State == state
 	})
 	return st
 }
 
-// waitEnd waits for the supervisor to go by itself, and nobody is left then.
+// waitEnd waits for the supervisor to go by itself. No process is left then.
 func (s *service) waitEnd(st status, state string) status {
 	s.t.Helper()
 	waitDead(s.t, st.SupervisorPID)
@@ -278,10 +278,10 @@ func (s *service) quiet() {
 	s.log.stays(`restarted\(`, time.Second)
 }
 
-// truth is the pid that somebody wrote into the journal, in the nth run.
-func (s *service) truth(who string, run int) int {
+// truth is the pid that the named process wrote into the journal, in the nth run.
+func (s *service) truth(process string, run int) int {
 	s.t.Helper()
-	return number(s.journal.waitFor(`^`+who+` (\d+)$`, run)[1])
+	return number(s.journal.waitFor(`^`+process+` (\d+)$`, run)[1])
 }
 
 // starts asserts how often the program was started, by its own account.

@@ -70,7 +70,7 @@ func prepare() (err error) {
 	if root, err = os.MkdirTemp("", "rsp"); err != nil {
 		return err
 	}
-	if err := os.Chmod(root, 0o755); err != nil { // for tests that act as nobody
+	if err := os.Chmod(root, 0o755); err != nil { // for tests that act as the user nobody
 		return err
 	}
 	if respawner, err = buildRespawner(); err != nil {

@@ -42,7 +42,7 @@ func newTerminal(t *testing.T, width, height int, script string) *terminal {
 	return w
 }
 
-// tmux runs a command of tmux, without anybody's settings. It has no mark: it
+// tmux runs a command of tmux, without a user's settings. It has no mark: it
 // is none of the processes that a service may not leave.
 func (w *terminal) tmux(words ...string) string {
 	w.t.Helper()
@@ -57,7 +57,7 @@ func (w *terminal) tmux(words ...string) string {
 	return r.stdout
 }
 
-// ask tells what tmux knows of its window (FORMATS of tmux(1)).
+// ask returns what tmux knows of its window (FORMATS of tmux(1)).
 func (w *terminal) ask(format string) string {
 	w.t.Helper()
 	return strings.TrimSpace(w.tmux("display-message", "-p", format))

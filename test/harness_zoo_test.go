@@ -62,7 +62,7 @@ func newDaemon(t *testing.T, name string) *daemon {
 	return d
 }
 
-// explain says of a daemon whose test has failed what it says itself.
+// explain logs what a daemon said itself, if its test has failed.
 func (d *daemon) explain() {
 	if !d.t.Failed() {
 		return
@@ -151,7 +151,7 @@ func (d *daemon) truth() int {
 }
 
 // ready waits until it does its work, with another main than before (0: any),
-// and returns who that is.
+// and returns the pid of main.
 func (d *daemon) ready(before int) (main int) {
 	d.t.Helper()
 	eventuallyWithin(d.t, 4*patience, d.name+" is ready", func() bool {
@@ -181,7 +181,7 @@ func (d *daemon) up(before int) (st status, main int) {
 	return st, main
 }
 
-// isMain tells whether main is who is said to be it. Where it is the child of a
+// isMain reports whether main is the process that is said to be it. Where it is the child of a
 // helper, that may be it just as well.
 func (d *daemon) isMain(said, main int) bool {
 	p, ok := lookup(main)
@@ -220,7 +220,7 @@ func (d *daemon) helper() int {
 	return p.ppid
 }
 
-// census counts who is there, by name.
+// census counts the processes that are there, by name.
 func (d *daemon) census() map[string]int {
 	count := map[string]int{}
 	for _, p := range d.inhabitants() {

@@ -190,7 +190,7 @@ func TestStopOfTheHidden(t *testing.T) {
 	})
 }
 
-// A new supervisor can't read who the child is. That is no proof of its death.
+// A new supervisor can't read which process the child is. That is no proof of the child's death.
 func TestAdoptionOfTheHidden(t *testing.T) {
 	eachHidepid(t, func(t *testing.T, hidepid int, step string) {
 		s := newSetuid(t, hidepid, step)

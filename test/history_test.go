@@ -70,8 +70,8 @@ func (s *service) recalls(pattern string) {
 	}
 }
 
-// tellsOfKilling asserts that log and history tell who did not heed TERM, each
-// of whom is matched by the pattern of a pid.
+// tellsOfKilling asserts that log and history name the processes that did not heed
+// TERM. pids is the pattern of their pids.
 func (s *service) tellsOfKilling(pids string) {
 	s.t.Helper()
 	s.log.waitFor(`warning: `+s.name+`: pid `+pids+` still there, though asked to end: killing$`, 1)
@@ -92,7 +92,7 @@ func TestHistoryAfterTheSupervisorsDeath(t *testing.T) {
 
 func TestHistoryOfNobody(t *testing.T) {
 	t.Parallel()
-	s := newService(t, "nobody-knows-me")
+	s := newService(t, "never-heard-of")
 	mustFail(t, s.tell("history"), 1, "nothing is recorded")
 	r := s.tell("history", "--json")
 	if r.code != 1 || r.stdout != "[]\n" {

@@ -88,7 +88,7 @@ func TestHostilePeers(t *testing.T) {
 	s.stop()
 }
 
-// Ten thousand who connect and go.
+// Ten thousand clients connect and go.
 func TestTenThousandConnects(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")

@@ -36,7 +36,7 @@ func (s *service) listed() []string {
 }
 
 // Each service has its row: what runs, what waits, what has ended, and what
-// nobody watches any more.
+// has lost its supervisor.
 func TestList(t *testing.T) {
 	t.Parallel()
 	a := newShape(t, "foreground")
@@ -91,7 +91,7 @@ func TestListJSON(t *testing.T) {
 	s.stop()
 }
 
-// One that does not answer keeps nobody waiting for long.
+// A supervisor that does not answer does not keep list waiting for long.
 func TestListSilent(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")
@@ -119,7 +119,7 @@ func TestListSilent(t *testing.T) {
 	}
 }
 
-// On a terminal list has colours and fits it; who wants none has none.
+// On a terminal list has colours and fits its width. NO_COLOR turns the colours off.
 func TestListOnTerminal(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")

@@ -41,7 +41,7 @@ func TestOutputOnAFullDisk(t *testing.T) {
 	s.stop()
 }
 
-// isEmpty tells whether nothing waits in a FIFO.
+// isEmpty reports whether nothing waits in a FIFO.
 func isEmpty(t *testing.T, path string) bool {
 	t.Helper()
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

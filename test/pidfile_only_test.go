@@ -13,8 +13,8 @@ import (
 )
 
 // elsewhere is a daemon that its program does not start itself: the program
-// asks somebody else to (here this test), who starts it and writes its
-// pidfile. It is nobody's descendant that a supervisor could know.
+// asks another process (here this test), which starts it and writes its
+// pidfile. It descends from no process that a supervisor could know.
 type elsewhere struct {
 	*service
 	pidfile string
@@ -22,7 +22,7 @@ type elsewhere struct {
 	daemon  *running
 }
 
-// newElsewhere puts the pidfile into a folder that nobody but root can write.
+// newElsewhere puts the pidfile into a folder that only root can write.
 func newElsewhere(t *testing.T, dir string) *elsewhere {
 	t.Helper()
 	fifo := tempDir(t) + "/asked"
@@ -65,12 +65,12 @@ func (e *elsewhere) begin() int {
 	return e.daemon.pid()
 }
 
-// writePidfile is what whoever starts the daemon does then.
+// writePidfile does what the process that starts the daemon does then.
 func (e *elsewhere) writePidfile() {
 	writeFile(e.t, e.pidfile, strconv.Itoa(e.daemon.pid())+"\n", 0o644)
 }
 
-// What a pidfile names that nobody but root can have written is watched like
+// What a pidfile names that only root can have written is watched like
 // the program's own: its death is noticed and how it died is known, it is
 // restarted and stopped.
 func TestPidfileOnly(t *testing.T) {
@@ -105,8 +105,8 @@ func TestPidfileOnly(t *testing.T) {
 	}
 }
 
-// A pidfile that others could have written names nobody, nor does one that
-// names who was there before; and nobody is signalled for it.
+// A pidfile that others could have written names no main process, nor does one that
+// names a process of before. No process is signalled for it.
 func TestPidfileOfStrangers(t *testing.T) {
 	needRoot(t)
 	for name, test := range map[string]struct {
@@ -139,7 +139,7 @@ func TestPidfileOfStrangers(t *testing.T) {
 			if r.code != 1 || !strings.Contains(e.log.text(), test.says) {
 				t.Errorf("start: %v; log:\n%s", r, e.log.text())
 			}
-			e.mustNotRun("stopped") // the program left nobody that could be trusted
+			e.mustNotRun("stopped") // the program left no process that could be trusted
 			e.daemon.mustLive()
 		})
 	}
@@ -171,7 +171,7 @@ func TestPidfileOnlyIsNotFollowed(t *testing.T) {
 	e.stop()
 }
 
-// Who was there before the start is not believed to be the daemon by a later
+// A process of before the start is not taken for the daemon by a later
 // supervisor, or binary, either.
 func TestPidfileOfStrangersAfterATakeover(t *testing.T) {
 	for name, change := range map[string]func(s *service, st status){

@@ -90,7 +90,7 @@ var badPidfiles = map[string]func(path string) error{
 	"huge":           content(strings.Repeat("1234567890", 200_000)),
 	"a huge number":  content("99999999999999999999999\n"),
 	"two pids":       content("12 34\n"),
-	"nobody's pid":   content("4194303\n"),
+	"a pid of none":  content("4194303\n"),
 	"a directory":    func(path string) error { return os.Mkdir(path, 0o755) },
 	"a fifo":         func(path string) error { return unix.Mkfifo(path, 0o644) },
 	"a symlink loop": func(path string) error { return os.Symlink(path, path) },
@@ -136,9 +136,9 @@ func (s *service) complains(about string) {
 }
 
 // A pidfile that names a stranger, in a folder where only we can write (a pid
-// that was used again) or where all can (an attack): he is left in peace.
+// that was used again) or where all can (an attack): the stranger is left alone.
 func TestPidfileNamesStranger(t *testing.T) {
-	for name, mode := range map[string]os.FileMode{"our folder": 0o700, "everybody's folder": 0o777} {
+	for name, mode := range map[string]os.FileMode{"our folder": 0o700, "a folder for all": 0o777} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stranger := launch(t, command(t, "sleep", "300"))
@@ -173,8 +173,8 @@ func TestPidfileNamesSupervisor(t *testing.T) {
 	s.stop()
 }
 
-// A pidfile that names pid 0, 1 or -1, which stand for everybody when they are
-// signalled: in a pid namespace, where that would be a few of ours only.
+// A pidfile that names pid 0, 1 or -1, which stand for many processes when they are
+// signalled. It runs in a pid namespace, where that would be a few of ours only.
 func TestPidfileNamesEverybody(t *testing.T) {
 	needShape(t)
 	if !insideOf("a pid namespace") {

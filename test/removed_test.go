@@ -36,11 +36,11 @@ func TestRemovedFiles(t *testing.T) {
 			return nil
 		},
 	} {
-		for _, who := range []string{"root", "user"} {
-			t.Run(what+" "+who, func(t *testing.T) {
+		for _, user := range []string{"root", "user"} {
+			t.Run(what+" "+user, func(t *testing.T) {
 				t.Parallel()
 				s := newShape(t, "double-fork")
-				if who == "user" {
+				if user == "user" {
 					needRoot(t)
 					s.as(61301)
 				}

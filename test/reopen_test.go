@@ -28,7 +28,7 @@ func TestReopen(t *testing.T) {
 			rename(t, kept.path, kept.path+".1")
 			rename(t, log.path, log.path+".1")
 			kill(t, st.MainPID, unix.SIGUSR2)
-			textFile{t, kept.path + ".1"}.waitFor(`heard$`, 1) // as long as nobody says so
+			textFile{t, kept.path + ".1"}.waitFor(`heard$`, 1) // until reopen is asked for
 			reopen(s, st.SupervisorPID)
 			eventually(t, "new files", func() bool { return exists(kept.path) && exists(log.path) })
 			kill(t, st.MainPID, unix.SIGUSR2)

@@ -50,9 +50,9 @@ func TestRestartThatCrashes(t *testing.T) {
 // what is known.
 func TestActOnNobody(t *testing.T) {
 	t.Parallel()
-	s := newService(t, "nobody-knows-me")
+	s := newService(t, "never-heard-of")
 	for _, words := range [][]string{{"restart"}, {"reload"}, {"signal", "USR1"}, {"reset"}} {
-		mustFail(t, s.tell(words[0], words[1:]...), 1, "no service nobody-knows-me here")
+		mustFail(t, s.tell(words[0], words[1:]...), 1, "no service never-heard-of here")
 	}
 	if exists(s.runtime) {
 		t.Error("asking has made the runtime directory")

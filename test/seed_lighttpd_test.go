@@ -101,7 +101,7 @@ func TestSeedLighttpd(t *testing.T) {
 			s.log.waitFor(fmt.Sprintf(`proc %d killed by signo 9`, first.MainPID), 1)
 			s.mustNotRun("backoff")
 			if body, err := get(port); err == nil {
-				t.Errorf("who answers? %q", body)
+				t.Errorf("it still answers: %q", body)
 			}
 			s.log.waitFor(`lighttpd restarted\(1/0\), pid \d+`, 1)
 			second := s.waitState("running")
@@ -124,7 +124,7 @@ func TestSeedLighttpd(t *testing.T) {
 	}
 }
 
-// Nobody answers after a stop.
+// After a stop the port does not answer.
 func TestStopLighttpd(t *testing.T) {
 	t.Parallel()
 	s, port := newLighttpd(t)
@@ -132,7 +132,7 @@ func TestStopLighttpd(t *testing.T) {
 	mustGet(t, port, page)
 	s.stop()
 	if body, err := get(port); err == nil {
-		t.Errorf("who answers? %q", body)
+		t.Errorf("it still answers: %q", body)
 	}
 	s.mustNotRun("stopped")
 }

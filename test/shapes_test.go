@@ -12,7 +12,7 @@ import (
 
 // A daemon may come up in any shape. For each: the right main process, kill -9
 // of it is noticed and it is restarted exactly once, no restart where nothing
-// died, and a stop leaves nobody.
+// died, and a stop leaves no process.
 func TestShapes(t *testing.T) {
 	const on, auto, off = "--follow-forks", "", "--no-follow-forks"
 	shapes := []struct {
@@ -101,8 +101,8 @@ func TestLateStarterUnannounced(t *testing.T) {
 	s.starts(2)
 }
 
-// A helper beside the daemon could be the daemon, for all that anybody can
-// know from outside: its crash is the service's crash.
+// A helper beside the daemon could be the daemon, for all that can be
+// known from outside: its crash is the service's crash.
 func TestHelperBesideTheDaemonIsKilled(t *testing.T) {
 	for _, shape := range []string{"helper-before", "helper-after"} {
 		t.Run(shape, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestHelperEnds(t *testing.T) {
 	s.stop()
 }
 
-// Where nobody can tell which of two is the daemon, the death of either is
+// Where it can't be known which of two processes is the daemon, the death of either is
 // noticed.
 func TestTwins(t *testing.T) {
 	for _, victim := range []string{"first", "second"} {

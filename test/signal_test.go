@@ -48,7 +48,7 @@ func TestSignals(t *testing.T) {
 	s.stop()
 }
 
-// Where there is no main process, a signal has nobody to go to, and reset
+// Where there is no main process, a signal is refused, and reset
 // starts one at once.
 func TestSignalAndResetInBackoff(t *testing.T) {
 	t.Parallel()

@@ -50,10 +50,10 @@ func TestStatusFollow(t *testing.T) {
 	}
 }
 
-// Before the first start, and of a name that nobody knows: not running.
+// Before the first start, and of an unknown name: not running.
 func TestStatusUnknown(t *testing.T) {
 	t.Parallel()
-	s := newService(t, "nobody-knows-me")
+	s := newService(t, "never-heard-of")
 	if st := s.mustNotRun("stopped"); st.SupervisorPID != 0 || len(st.PIDs) != 0 || st.LastExit != nil {
 		t.Errorf("status: %+v", st)
 	}
@@ -87,12 +87,12 @@ func TestStatusOfSeveral(t *testing.T) {
 	s := newShape(t, "foreground")
 	s.name = "one"
 	st := s.start()
-	r := call(t, "status", "--json", "--runtime-dir", s.runtime, "one", "nobody")
+	r := call(t, "status", "--json", "--runtime-dir", s.runtime, "one", "other")
 	var all []status
 	if err := json.Unmarshal([]byte(r.stdout), &all); err != nil || len(all) != 2 {
 		t.Fatalf("status of two: %v\n%v", err, r)
 	}
-	if all[0].Name != "one" || all[0].MainPID != st.MainPID || all[1].Name != "nobody" || all[1].State != "stopped" {
+	if all[0].Name != "one" || all[0].MainPID != st.MainPID || all[1].Name != "other" || all[1].State != "stopped" {
 		t.Errorf("status of two: %+v", all)
 	}
 	if r.code != 3 {

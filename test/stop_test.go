@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stop ends everything the program ever forked, also those who are in another
-// session, have no parent of the service's, and do not listen to TERM.
+// Stop ends every process that the program ever forked, also those that are in
+// another session, have no parent of the service's, and do not listen to TERM.
 func TestStopEndsEscapees(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "escapees")

@@ -12,8 +12,8 @@ import (
 )
 
 // A service may be the storm itself: thousands of forks a second, while the
-// queue of events is so small that most are lost. Nobody takes anybody for
-// dead, nobody is lost, and the supervisor does not grow.
+// queue of events is so small that most are lost. No process is
+// taken for dead, none is lost, and the supervisor does not grow.
 func TestStormInside(t *testing.T) {
 	for _, step := range followingSteps(t) {
 		t.Run(step, func(t *testing.T) { // not all at once
@@ -33,7 +33,7 @@ func TestStormInside(t *testing.T) {
 				return slices.Equal(now.PIDs, living(st.SupervisorPID))
 			})
 			if len(now.PIDs) < 20 {
-				t.Errorf("hardly anybody is left: %v", now.PIDs)
+				t.Errorf("hardly a process is left: %v", now.PIDs)
 			}
 			if now.State != "running" || now.Restarts != 0 || now.MainPID != st.MainPID || now.Tracking != step {
 				t.Errorf("after the storm: %+v", now)

@@ -7,7 +7,7 @@ import (
 )
 
 // A shell that execs respawner leaves it its jobs: they, and what they leave,
-// are nobody's service. They are neither followed nor killed.
+// are of no service. They are neither followed nor killed.
 func TestStrangersAreLeftAlone(t *testing.T) {
 	eachStep(t, func(t *testing.T, step string) {
 		s := newShape(t, "foreground", "exit=0")

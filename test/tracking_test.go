@@ -70,7 +70,7 @@ func TestFollowsInside(t *testing.T) {
 }
 
 // The connector may stop telling in the middle, as it does on kernels where
-// anybody can end it for all: it is noticed, told, and mended.
+// any process can end it for all: that is noticed, told, and mended.
 func TestConnectorGoesDeaf(t *testing.T) {
 	needConnector(t)
 	for _, step := range ladder[:3] {
@@ -113,7 +113,7 @@ func TestConnectorGoesDeafTwice(t *testing.T) {
 	s.stop()
 }
 
-// A process whose birth nobody told of is not lost, and no reason to restart.
+// A process is not lost when its birth was not told, and nothing is restarted.
 func TestDeafWhileTheDaemonForksAway(t *testing.T) {
 	needConnector(t)
 	t.Parallel()

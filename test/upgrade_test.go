@@ -193,7 +193,7 @@ func TestUpgradeKeepsCounting(t *testing.T) {
 	s.stop()
 }
 
-// A variable of ours that somebody else has set does no harm.
+// A variable of ours that another program has set does no harm.
 func TestUpgradeInAStrangeEnvironment(t *testing.T) {
 	t.Parallel()
 	s := newShape(t, "foreground")

@@ -17,7 +17,7 @@ func TestWaitForTheFirstStart(t *testing.T) {
 	var waited result
 	var waiting sync.WaitGroup
 	waiting.Go(func() { waited = s.tell("wait", "--for", "running") })
-	eventually(t, "somebody waits", func() bool { return len(belonging(t)) == 1 })
+	eventually(t, "a client waits", func() bool { return len(belonging(t)) == 1 })
 	st := s.start("--follow-forks")
 	waiting.Wait()
 	if !strings.HasPrefix(waited.stderr, "respawner: no service shape here") || !strings.HasSuffix(waited.stderr, "; waiting until it is started\n") {
@@ -46,7 +46,7 @@ func TestWaitTimesOut(t *testing.T) {
 	mustFail(t, s.tell("wait", "--timeout", "0.2"), 124, "not running after 200ms")
 	st := s.start()
 	mustFail(t, s.tell("wait", "--for", "stopped", "--timeout", "0.2"), 124, "not stopped")
-	kill(t, st.SupervisorPID, 19) // STOP: it answers nobody
+	kill(t, st.SupervisorPID, 19) // STOP: it does not answer
 	mustFail(t, s.tell("wait", "--for", "stopped", "--timeout", "0.2"), 124, "not stopped")
 	kill(t, st.SupervisorPID, 18)
 	s.stop()
@@ -61,7 +61,7 @@ func TestWaitForTheStop(t *testing.T) {
 	var waited result
 	var waiting sync.WaitGroup
 	waiting.Go(func() { waited = s.tell("wait", "--for", "stopped") })
-	eventually(t, "somebody waits", func() bool { return len(descriptors(t, st.SupervisorPID)) > before })
+	eventually(t, "a client waits", func() bool { return len(descriptors(t, st.SupervisorPID)) > before })
 	s.crash(st.MainPID)
 	s.crash(s.status().MainPID)
 	s.quietStop()
@@ -82,7 +82,7 @@ func TestWaitInVain(t *testing.T) {
 		var waited result
 		var waiting sync.WaitGroup
 		waiting.Go(func() { waited = s.tell("wait", "--timeout", "2") })
-		eventually(t, "somebody waits", func() bool { return len(descriptors(t, st.SupervisorPID)) > before })
+		eventually(t, "a client waits", func() bool { return len(descriptors(t, st.SupervisorPID)) > before })
 		stopped := s.tell("stop")
 		waiting.Wait()
 		if waited.code == 124 {

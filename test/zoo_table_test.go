@@ -24,7 +24,7 @@ type zooRow struct {
 	main     string          // as respawner knows it
 	renewed  []string        // how
 	back     []time.Duration // it was ready again after a kill -9 of main
-	others   []string        // whose kill -9 was noticed too
+	others   []string        // processes: their kill -9 was noticed too
 	restarts int
 	stopped  time.Duration // after it was asked to
 	remarks  []string
@@ -72,9 +72,9 @@ Written by ` + "`make test-zoo`" + ` on %s, Linux %s, %d processors. Each is a d
 describes it, run in a network namespace of its own with no option but ` + "`--follow-forks`" + `, where nothing else is remarked, and
 without a pidfile. In each row was seen: it was ready, with the true main process in ` + "`status`" + `; 3 s long nothing was
 restarted; it renewed itself (reload: as the same process, handover: as another one), main was known, and nothing was
-restarted; main was killed with -9 three times, and each time it was ready again, once, with a new main and nobody of before; so
-it was for other processes that could be main, and for a helper whose child main is; 3 s of quiet; and after the
-stop main had ended as it does without a supervisor, nobody was left, and no port was in use. Times are in seconds; those after a kill have the 5 s in them that a restart waits.
+restarted; main was killed with -9 three times, and each time it was ready again, once, with a new main and no process of before; so
+it was for other processes that could be main, and for a helper that is main's parent; 3 s of quiet; and after the
+stop main had ended as it does without a supervisor, no process was left, and no port was in use. Times are in seconds; those after a kill have the 5 s in them that a restart waits.
 
 | daemon | difficult: | ready | main | renewed | ready again after kill -9 of main | noticed too: kill -9 of | restarts | stopped | remarks |
 |---|---|---|---|---|---|---|---|---|---|

@@ -22,8 +22,8 @@ const envZoo = "RESPAWNER_ZOO"
 
 // Real daemons, each with its own way into the background. Without a pidfile,
 // and with no option but --follow-forks, each comes up, and its main process is
-// known; it is let alone; it comes back when it is killed, and nobody of before
-// is there then; nobody is left when it is stopped.
+// known; it is let alone; it comes back when it is killed, and no process of
+// before is there then; no process is left when it is stopped.
 func TestZoo(t *testing.T) {
 	needConnector(t)
 	t.Parallel()
@@ -101,7 +101,7 @@ func (d *daemon) comeUp(row *zooRow) status {
 	return st
 }
 
-// letAlone watches that nothing is restarted, and that main stays who it is.
+// letAlone watches that nothing is restarted, and that main stays the same process.
 func (d *daemon) letAlone(before status, while time.Duration) {
 	d.t.Helper()
 	d.log.stays(`restarted\(|the main process is now|killed by|exited`, while)
@@ -141,7 +141,7 @@ func (d *daemon) handOver(function string, changes bool) {
 	d.letAlone(now, time.Second)
 }
 
-// mend has its helper start a new main, and nobody else.
+// mend has its helper start a new main, and no other process.
 func (d *daemon) mend(row *zooRow) {
 	d.t.Helper()
 	for _, name := range d.mends {
@@ -173,8 +173,8 @@ func (d *daemon) killMain() time.Duration {
 	return d.killOne(d.truth())
 }
 
-// killOthers kills each other process whose crash is the service's: the helper
-// of main, and who could be main.
+// killOthers kills each other process that the service can't do without: the helper
+// of main, and what could be main.
 func (d *daemon) killOthers(row *zooRow) {
 	d.t.Helper()
 	if len(d.mends) > 0 {
@@ -219,7 +219,7 @@ func (d *daemon) having(role string) (pids []int) {
 }
 
 // killOne kills a process with -9: the service is restarted once, with a new
-// main, and nobody of before is there. It returns how soon it was ready.
+// main, and no process of before is there. It returns how soon it was ready.
 func (d *daemon) killOne(pid int) time.Duration {
 	d.t.Helper()
 	before, main, old := d.status(), d.truth(), d.inhabitants()
@@ -247,11 +247,11 @@ func (d *daemon) isRestarted(times int) {
 // isComplete waits until the same are there as before, one for one.
 func (d *daemon) isComplete(before map[string]int) {
 	d.t.Helper()
-	eventually(d.t, fmt.Sprint("nobody but ", before), func() bool { return maps.Equal(before, d.census()) })
+	eventually(d.t, fmt.Sprint("no process but ", before), func() bool { return maps.Equal(before, d.census()) })
 }
 
-// leave stops it: it ends as it does without a supervisor, nobody is left, and
-// its ports are free.
+// leave stops it: it ends as it does without a supervisor, no process is
+// left, and its ports are free.
 func (d *daemon) leave(row *zooRow) {
 	d.t.Helper()
 	main, begin := d.status().MainPID, time.Now()
@@ -261,7 +261,7 @@ func (d *daemon) leave(row *zooRow) {
 		d.t.Errorf("main, %d, should have %s:\n%s", main, how, d.log.text())
 	}
 	if r := shell(d.t, d.net.enter("ss", "-Hlntup")...); r.code != 0 || r.stdout != "" {
-		d.t.Errorf("who listens after the stop? %v", r)
+		d.t.Errorf("a process listens after the stop: %v", r)
 	}
 }
 

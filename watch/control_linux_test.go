@@ -19,7 +19,7 @@ import (
 	"respawner/watch/service"
 )
 
-// caller is a client whose every step the test decides.
+// caller is a client. The test decides each step of it.
 type caller struct {
 	t    *testing.T
 	conn *net.UnixConn
@@ -76,7 +76,7 @@ func (c *caller) ping() {
 	}
 }
 
-// sleeper is a supervisor with a quiet service, somebody to ping it, and what
+// sleeper is a supervisor with a quiet service, a client to ping it, and what
 // checks that in the end it has open what it had.
 func sleeper(t *testing.T) (*supervised, *caller) {
 	t.Helper()
@@ -128,7 +128,7 @@ func TestControlRefuses(t *testing.T) {
 	pinger.ping()
 }
 
-// A megabyte without a newline is not read to its end, and kept by nobody.
+// A megabyte without a newline is not read to its end, and not kept.
 func TestControlDropsFlood(t *testing.T) {
 	s, pinger := sleeper(t)
 	c := s.call()
@@ -152,7 +152,7 @@ func TestControlPieces(t *testing.T) {
 		pinger.ping() // it has been read
 	}
 	c.hear()
-	const many = 50 // whose answers all fit
+	const many = 50 // so few that all answers fit
 	c.say(strings.Repeat(askStatus, many))
 	check(t, c.conn.CloseWrite())
 	for range many {
@@ -165,7 +165,7 @@ func TestControlPieces(t *testing.T) {
 	c.hearEnd()
 }
 
-// Whoever hangs with half a line, or says nothing, holds up nobody.
+// A client that hangs with half a line, or says nothing, holds up no other one.
 func TestControlHangers(t *testing.T) {
 	s, pinger := sleeper(t)
 	for i := range 40 {
@@ -220,7 +220,7 @@ func TestControlAnswersAllThatWasAsked(t *testing.T) {
 	}
 }
 
-// Three hundred at once: nobody is lost, though not all are served at a time,
+// Three hundred clients at once: none is lost, though not all are served at a time,
 // and not all find room in the queue.
 func TestControlCrowd(t *testing.T) {
 	const many = 300
@@ -286,13 +286,13 @@ func TestControlIsFull(t *testing.T) {
 		idle = append(idle, c)
 		c.ping()
 	}
-	pinger.ping() // it is not the one who said nothing for longest, who would have to leave
+	pinger.ping() // another one said nothing for longest, and would have to leave
 	late := s.call()
 	late.say(askStatus)
 	check(t, idle[7].conn.Close())
 	late.hear()
 	pinger.ping()
-	for range 3 { // nobody leaves, but those who said nothing have to
+	for range 3 { // only clients that said nothing have to leave
 		late := s.call()
 		late.say(askStatus)
 		late.hear()
@@ -301,7 +301,7 @@ func TestControlIsFull(t *testing.T) {
 	idle[0].hearEnd()
 }
 
-// All who ask for a stop hear of the end, the others see the line closed.
+// All clients that ask for a stop hear of the end, the others see the line closed.
 func TestControlStop(t *testing.T) {
 	path, hear := fifo(t)
 	s := begin(t, shell(fmt.Sprintf(`trap 'echo asked >%s; read go <%s.go; exit 0' TERM

@@ -25,7 +25,7 @@ func testForksAreFollowed(t *testing.T, step Tracking) {
 	thread.TGID = g.main
 	forkA, forkB := fork(g.main, a), fork(a, b)
 	again, elsewhere := fork(a, b), fork(g.main, b) // before its pidfd is opened: the number was given away, twice
-	g.happen(forkA, thread, fork(other, nobody), fork(1, nobody-1), forkB,
+	g.happen(forkA, thread, fork(other, unused), fork(1, unused-1), forkB,
 		procconn.Event{Kind: procconn.Exit, PID: other, TGID: g.main}, exitEvent(other, 0))
 	g.wantTree("%d<0 %d<%d %d<%d", g.main, a, g.main, b, a)
 	g.happen(again, elsewhere)
@@ -89,8 +89,8 @@ func TestPidIsGivenAwayAtOnce(t *testing.T) {
 	}, TrackKernelSet, TrackEvents)
 }
 
-// What was gone before it could be opened has children whose births are told after
-// its own.
+// A process that was gone before it could be opened has children. Their births are
+// told after its own.
 func TestGoneHasChildren(t *testing.T) {
 	onSteps(t, testGoneHasChildren, TrackKernelSet, TrackEvents)
 }
@@ -105,10 +105,10 @@ func testGoneHasChildren(t *testing.T, step Tracking) {
 	})
 	a, _ := run(t, "sh", "-c", fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path))
 	b = pidOf(hear())
-	g.happen(fork(g.main, nobody), fork(nobody, a), fork(a, b))
+	g.happen(fork(g.main, unused), fork(unused, a), fork(a, b))
 	g.wantTree("%d<0 %d<0 %d<%d", g.main, a, b, a) // by /proc the heir is a child of ours
 	g.wantCalm()
-	g.happen(fork(a, nobody), fork(b, nobody-1), fork(nobody-1, nobody-2))
+	g.happen(fork(a, unused), fork(b, unused-1), fork(unused-1, unused-2))
 	g.wantTree("%d<0 %d<0 %d<%d", g.main, a, b, a)
 	g.wantCalm()
 }
@@ -151,7 +151,7 @@ func testStorm(t *testing.T, step Tracking) {
 	g := setUp(t, step, "exec sleep 1000")
 	var storm []procconn.Event
 	for i := range 3000 {
-		storm = append(storm, fork(g.main, nobody-i))
+		storm = append(storm, fork(g.main, unused-i))
 	}
 	g.kernel.Send(storm...)
 	for readableWithin(g.ladder.conn.slot.fd, 0) {

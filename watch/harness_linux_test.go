@@ -208,7 +208,7 @@ func (s *supervised) stop() outcome {
 	return s.end()
 }
 
-// killAll ends a supervisor that does not end, and who is below it.
+// killAll ends a supervisor that does not end, and the processes below it.
 func killAll(pid int) {
 	below := host.childrenOf(pid)
 	_ = unix.Kill(pid, unix.SIGKILL)

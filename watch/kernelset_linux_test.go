@@ -19,7 +19,7 @@ func TestExecOfAnUnknown(t *testing.T) {
 	g := setUp(t, TrackKernelSet, fmt.Sprintf("sleep 1000 & echo $! >%s; exec sleep 1000", path))
 	child := pidOf(hear())
 	g.wantTree("%d<0", g.main)
-	g.happen(execEvent(child), execEvent(nobody)) // not in the set: the filter drops them
+	g.happen(execEvent(child), execEvent(unused)) // not in the set: the filter drops them
 	g.wantTree("%d<0", g.main)
 	g.lose(fork(g.main, child))
 	g.catchUp()
@@ -40,13 +40,13 @@ func TestReplay(t *testing.T) {
 	grandchild := pidOf(hear())
 	child := must(host.statOf(grandchild)).ppid
 	eventually(t, "the child is an orphan", func() bool { return must(host.statOf(child)).ppid == g.pid })
-	g.lose(fork(g.main, nobody), fork(nobody, child), fork(child, grandchild), fork(grandchild, nobody-1))
+	g.lose(fork(g.main, unused), fork(unused, child), fork(child, grandchild), fork(grandchild, unused-1))
 	g.wantTree("%d<0", g.main)
 	g.kernel.Overflow()
 	g.catchUp()
 	g.wantTree("%d<0 %d<0 %d<%d", g.main, child, grandchild, child)
 	for _, b := range must(g.set().Births()) {
-		if b.PID == nobody || b.PID == nobody-1 {
+		if b.PID == unused || b.PID == unused-1 {
 			t.Errorf("not forgotten: %+v", b)
 		}
 	}
@@ -61,7 +61,7 @@ func TestReplay(t *testing.T) {
 func TestSetForgetsTheDead(t *testing.T) {
 	a, _ := alien(t)
 	g := setUp(t, TrackKernelSet, "exec sleep 1000")
-	g.happen(fork(g.main, a), fork(g.main, nobody), fork(nobody, nobody-1), fork(1, a), fork(a, nobody-2))
+	g.happen(fork(g.main, a), fork(g.main, unused), fork(unused, unused-1), fork(1, a), fork(a, unused-2))
 	g.wantTree("%d<0", g.main)
 	if births := must(g.set().Births()); len(births) != 2 {
 		t.Errorf("in the set are %+v", births)
@@ -94,7 +94,7 @@ func TestSetIsFull(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	g.kernel = kernel
-	g.happen(fork(second, nobody))
+	g.happen(fork(second, unused))
 	g.wantTree("%d<0 %d<%d %d<%d", g.main, first, g.main, second, g.main)
 }
 
@@ -106,14 +106,14 @@ func TestSetIsFullOfTheDead(t *testing.T) {
 	child := pidOf(hear())
 	var forks []procconn.Event
 	for i := range 40 {
-		forks = append(forks, fork(g.main, nobody-i))
+		forks = append(forks, fork(g.main, unused-i))
 	}
 	g.happen(append(forks, fork(g.main, child))...)
 	g.wantTree("%d<0 %d<%d", g.main, child, g.main)
 	if st := g.status(g.u); st.Tracking != "kernel-set" {
 		t.Errorf("%+v", st)
 	}
-	for pid, want := range map[int]bool{g.main: true, child: true, nobody: false} {
+	for pid, want := range map[int]bool{g.main: true, child: true, unused: false} {
 		if _, in, err := g.set().Birth(pid); in != want || err != nil {
 			t.Errorf("pid %d is in the set: %v, %v", pid, in, err)
 		}
@@ -196,7 +196,7 @@ func TestSetIsFullInTheMiddle(t *testing.T) {
 	g.kernel.SetDeaf(true)
 	g.probe()
 	g.kernel = kernel
-	g.happen(fork(1, adopted), fork(g.main, nobody))
+	g.happen(fork(1, adopted), fork(g.main, unused))
 	eventually(t, "a death is told", func() bool { g.catchUp(); return !g.has(adopted) })
 	if g.ladder.now != TrackScan || !g.has(marked) || !g.has(child) {
 		t.Errorf("on %v, with %s", g.ladder.now, g.tree())

@@ -108,7 +108,7 @@ func testDeaf(t *testing.T, step Tracking) {
 		t.Errorf("%+v", st)
 	}
 	g.kernel = kernel
-	g.happen(fork(g.main, nobody), fork(child, nobody-1))
+	g.happen(fork(g.main, unused), fork(child, unused-1))
 	g.probeNow() // all is well
 	kernel.SetDeaf(true)
 	g.probeNow()
@@ -144,7 +144,7 @@ func TestStartIsNotHeard(t *testing.T) {
 	if st := g.status(g.u); st.Resyncs != 0 {
 		t.Errorf("%+v, log: %s", st, g.log)
 	}
-	g.mustHear(spawned{pid: nobody})
+	g.mustHear(spawned{pid: unused})
 	g.catchUp()
 	if st := g.status(g.u); st.Tracking != "events" || st.Resyncs != 1 || !strings.Contains(g.log.String(), "deaf") {
 		t.Errorf("%+v, log: %s", st, g.log)
@@ -156,7 +156,7 @@ func TestStartIsNotHeard(t *testing.T) {
 func TestExecOfAStranger(t *testing.T) {
 	onSteps(t, func(t *testing.T, step Tracking) {
 		g := setUp(t, step, "exec sleep 1000")
-		g.happen(execEvent(nobody))
+		g.happen(execEvent(unused))
 		g.wantCalm()
 		if g.ladder.resyncs != 0 {
 			t.Errorf("%d resyncs", g.ladder.resyncs)

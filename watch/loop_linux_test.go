@@ -57,7 +57,7 @@ func TestLoopServesByRank(t *testing.T) {
 	}
 }
 
-// A death that is handled may take others out whose events are there already.
+// A death that is handled may remove other processes. Their events are there already.
 func TestLoopForgetsWhoWasRemoved(t *testing.T) {
 	l := openLoop(t)
 	var late *slot
@@ -135,7 +135,7 @@ func TestLoopChange(t *testing.T) {
 	}
 }
 
-// More are ready than one turn takes: nobody is forgotten.
+// More are ready than one turn takes: none is forgotten.
 func TestLoopServesCrowds(t *testing.T) {
 	const many = 3 * crowd / 2
 	l := openLoop(t)

@@ -88,7 +88,7 @@ func takeStock() stock {
 	return stock{descriptors("self"), strings.Join(children(), " "), runtime.NumGoroutine()}
 }
 
-// leaked says what is more than it was. Goroutines and threads that are about
+// leaked returns what is more than it was. Goroutines and threads that are about
 // to end have a while for it.
 func (before stock) leaked() string {
 	var why []string
@@ -162,7 +162,7 @@ func readableWithin(fd int, d time.Duration) bool {
 	}
 }
 
-// eventually looks again and again: for what nobody tells of.
+// eventually looks again and again: for what no event tells.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patient); !is(); time.Sleep(5 * time.Millisecond) {

@@ -60,7 +60,7 @@ func TestMarksOfAProcess(t *testing.T) {
 func TestUsersOf(t *testing.T) {
 	pid, _ := run(t, "sleep", "1000")
 	start := must(host.statOf(pid)).start
-	if got := usersOf(host, []settle.Found{{PID: pid, Start: start}, {PID: nobody, Start: 1}}); !slices.Equal(got, []int{os.Getuid()}) {
+	if got := usersOf(host, []settle.Found{{PID: pid, Start: start}, {PID: unused, Start: 1}}); !slices.Equal(got, []int{os.Getuid()}) {
 		t.Errorf("got %v", got)
 	}
 	if got := usersOf(host, []settle.Found{{PID: pid, Start: start + 1}}); len(got) != 0 {

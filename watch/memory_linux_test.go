@@ -63,7 +63,7 @@ func TestMemoriesPassFrozenProcesses(t *testing.T) {
 	}
 	last, _ := run(t, "env", mark, "sleep", "1000")
 	eventually(t, "they have exec'ed", func() bool { return marksOf(first) == t.Name() && marksOf(last) == t.Name() })
-	pids := append(append([]int{first}, icy...), nobody, last)
+	pids := append(append([]int{first}, icy...), unused, last)
 
 	var m readers
 	for round := range 3 {
@@ -80,7 +80,7 @@ func TestMemoriesPassFrozenProcesses(t *testing.T) {
 				if r.err != nil || r.text != t.Name() {
 					t.Errorf("%+v", r)
 				}
-			case nobody:
+			case unused:
 				if !errors.Is(r.err, os.ErrNotExist) {
 					t.Errorf("of no process: %+v", r)
 				}

@@ -87,7 +87,7 @@ func (m *model) tellThread(t *task) {
 	})
 }
 
-// tell queues an event, if anybody listens and a filter passes it.
+// tell queues an event, if the supervisor listens and a filter passes it.
 func (m *model) tell(ev procconn.Event) {
 	c := m.queue
 	if c == nil || c.deaf || m.life.chaos && m.chance.IntN(1000) < m.knobs.loss {

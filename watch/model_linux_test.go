@@ -43,7 +43,7 @@ type model struct {
 	client  *modelClient
 	carrier *modelCarrier
 
-	births []*task // processes whose birth is not told yet: they don't run before
+	births []*task // processes that wait until their birth is told: they don't run before
 	exits  []exitNews
 	todo   []duty // room for work
 	busy   int    // system calls since the clock was last moved on

@@ -28,7 +28,7 @@ func twins(t *testing.T) (script string, hear func() [2]int) {
 	}
 }
 
-// The pidfile decides who is main, whenever it comes; and it is gone before the
+// The pidfile decides which process is main, whenever it comes. It is gone before the
 // next start when it names the dead.
 func TestRunWithPidfile(t *testing.T) {
 	script, hear := twins(t)
@@ -70,7 +70,7 @@ func TestRunWithBadPidfile(t *testing.T) {
 		"1\n":                     "names pid 1, which can't be a service's: ignored",
 		"-1\n":                    "names pid -1, which can't be a service's: ignored",
 		fmt.Sprintln(os.Getpid()): "which is no process of x (/tmp can be written by others): ignored",
-		fmt.Sprintln(nobody):      "which is no process of x: ignored",
+		fmt.Sprintln(unused):      "which is no process of x: ignored",
 	} {
 		write(t, p.Pidfile, content, 0o644)
 		st := s.await(want, func(st *control.Status) bool { return strings.HasSuffix(st.Message, want) })

@@ -19,7 +19,7 @@ import (
 // born in, whether that is told or has to be found out.
 func TestOrphansOfSeveralServices(t *testing.T) {
 	scripts := map[string]string{
-		// Who begot it is dead, but has left it in its session.
+		// Its parent is dead, but has left it in its session.
 		"by session": "(sleep 1000 & echo $! >%s); exec sleep 1000",
 		// In a session of its own it has but its environment.
 		"by mark": "setsid sh -c 'sleep 1000 & echo $! >%s'; exec sleep 1000",

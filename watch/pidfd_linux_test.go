@@ -36,7 +36,7 @@ func takeEnd(pidfd int) (service.Exit, error) {
 	return exit, err
 }
 
-// isDead tells whether a process has ended, reaped or not.
+// isDead reports whether a process has ended, reaped or not.
 func isDead(pidfd int) bool { return readableWithin(pidfd, 0) }
 
 func program(t testing.TB, args ...string) Program {
@@ -87,7 +87,7 @@ func TestReap(t *testing.T) {
 			if _, err := host.openPidfd(pid); !errors.Is(err, errGone) {
 				t.Errorf("open it now: %v", err)
 			}
-			check(t, host.sendSignal(pidfd, unix.SIGKILL)) // no error, and to nobody else
+			check(t, host.sendSignal(pidfd, unix.SIGKILL)) // no error, and no other process gets it
 		})
 	}
 }
@@ -120,7 +120,7 @@ func TestReapOfTheLiving(t *testing.T) {
 
 func TestOpenPidfd(t *testing.T) {
 	if _, err := host.openPidfd(4194304); !errors.Is(err, errGone) { // one more than there can be
-		t.Errorf("nobody: %v", err)
+		t.Errorf("a pid of none: %v", err)
 	}
 	for _, pid := range []int{0, -1} {
 		if fd, err := host.openPidfd(pid); err == nil || errors.Is(err, errGone) {
@@ -197,7 +197,7 @@ func TestExitOfAgreesWithReap(t *testing.T) {
 	}
 }
 
-// How a process ended that was somebody else's child is told once that one has
+// How another process's child ended is told once its parent has
 // reaped it, and not before.
 func TestExitInfo(t *testing.T) {
 	for script, want := range map[string]service.Exit{

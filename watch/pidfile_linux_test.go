@@ -191,14 +191,14 @@ func TestRemoveStale(t *testing.T) {
 	}{
 		"missing":                       {"-", 0, false, ""},
 		"of a dead process":             {fmt.Sprintln(deadPID), 0, true, ""},
-		"of nobody":                     {"4194304\n", 0, true, ""},
+		"of none":                       {"4194304\n", 0, true, ""},
 		"of a living one":               {self, 0, false, "which is no process of this service: left alone"},
 		"of init":                       {"1\n", 0, false, "names pid 1, which can't be a service's: left alone"},
 		"of a living one, once ours":    {self, os.Getpid(), true, ""},
 		"of another living one":         {self, deadPID, false, "left alone"},
 		"empty":                         {"", 0, false, "is empty: left alone"},
 		"garbage":                       {"hello\n", 0, false, "does not begin with a line that is a pid: left alone"},
-		"of everybody":                  {"-1\n", 0, false, "names pid -1"},
+		"of all":                        {"-1\n", 0, false, "names pid -1"},
 		"huge, of a dead process first": {fmt.Sprintln(deadPID) + strings.Repeat("x", 1<<16), 0, true, ""},
 	}
 	for name, tt := range tests {

@@ -54,7 +54,7 @@ func TestParsePidfile(t *testing.T) {
 	}
 }
 
-// FuzzParsePidfile: never a pid that is nobody's or everybody's, and none but
+// FuzzParsePidfile: never a pid that can't be a process's, and none but
 // what stands in the first line.
 func FuzzParsePidfile(f *testing.F) {
 	for _, seed := range []string{"42\n", "-1", "0", "1\n", " 7 \r\n", "", "\n\n", "4_2", "+5\n", "42\x0043", "9999999999", "\u00a05\u0085\n"} {

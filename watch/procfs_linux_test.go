@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Where the kernel has no children files, all processes are asked who their
-// parent is: the answer is the same.
+// Where the kernel has no children files, all processes are asked for their
+// parent: the answer is the same.
 func TestChildrenAreFoundEitherWay(t *testing.T) {
 	a, _ := run(t, "sleep", "1000")
 	b, _ := run(t, "sleep", "1000")
@@ -20,8 +20,8 @@ func TestChildrenAreFoundEitherWay(t *testing.T) {
 		if got := find(a); len(got) != 0 {
 			t.Errorf("%s: %v", name, got)
 		}
-		if got := find(nobody); len(got) != 0 {
-			t.Errorf("%s: of nobody %v", name, got)
+		if got := find(unused); len(got) != 0 {
+			t.Errorf("%s: of an unused pid %v", name, got)
 		}
 	}
 	if !hasChildrenFiles() {

@@ -48,7 +48,7 @@ func recordFor(pid, pidfd int) settle.Record {
 	return settle.Record{PID: pid, Start: must(host.statOf(pid)).start, Inode: must(host.inodeOf(pidfd))}
 }
 
-// Left tells who is still there of those that were written down.
+// left returns which of the processes that were written down are still there.
 func TestLeft(t *testing.T) {
 	main, mainFD := run(t, "sleep", "1000")
 	dead, deadFD := run(t, "sleep", "1000")

@@ -10,8 +10,8 @@ import (
 	"respawner/watch/service"
 )
 
-// Who waits for the service to have stopped is not told so by a crash that it
-// comes back from.
+// A client that waits for the service to have stopped is not told so by a crash that
+// the service comes back from.
 func TestControlWaitIsForGood(t *testing.T) {
 	s := begin(t, shell("exec sleep 1000", service.Spec{}))
 	main := s.up()

@@ -101,7 +101,7 @@ func (h *hosted) onLoop(do func()) {
 	<-done
 }
 
-// inside says how much is kept of services and processes, once no errand is under way.
+// inside returns how much is kept of services and processes, once no errand is under way.
 func (h *hosted) inside() (s string) {
 	eventually(h.t, "no errand is under way", func() (idle bool) {
 		h.onLoop(func() { idle = h.errands.idle() })

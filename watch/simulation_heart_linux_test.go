@@ -32,7 +32,7 @@ func newHeart(k kernel, c HostConfig, configs []Config, client *modelClient, fd 
 	}
 	h := &heart{s}
 	for _, u := range s.units {
-		u.server = &server{s: s, u: u, fd: -1} // it has nobody but the model's client
+		u.server = &server{s: s, u: u, fd: -1} // its only client is the model's
 	}
 	_, err = s.loop.add(rankControl, fd, unix.EPOLLIN, func(uint32) { client.answer(h) })
 	return h, err
@@ -126,7 +126,7 @@ func (h *heart) held() int {
 	return len(h.s.kills) + dead + untold + others
 }
 
-// halfDone says what has still to be done; nothing has when it is empty.
+// halfDone returns what has still to be done, or "".
 func (h *heart) halfDone() string {
 	if len(h.s.kills) == 0 && h.s.table.IsCalm() {
 		return ""

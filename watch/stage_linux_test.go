@@ -228,8 +228,8 @@ func execEvent(pid int) procconn.Event {
 	return procconn.Event{Kind: procconn.Exec, PID: pid, TGID: pid}
 }
 
-// nobody is a pid that no process can have, so one that is gone already.
-const nobody = 4194304
+// unused is a pid that no process can have, so one that is gone already.
+const unused = 4194304
 
 // alien starts a program that does not descend from us: its parent is init. vars are
 // added to its environment. It has to be called before setUp.

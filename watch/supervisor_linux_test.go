@@ -147,7 +147,7 @@ func TestRunGhosts(t *testing.T) {
 	}
 }
 
-// A daemon whose every step is as fast as can be is followed all the same.
+// A daemon that takes each step as fast as it can is followed all the same.
 func TestRunFollowsQuickDaemon(t *testing.T) {
 	for range 5 {
 		path, hear := fifo(t)

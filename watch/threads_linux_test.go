@@ -20,7 +20,7 @@ const threadsEnv = "WATCH_TEST_THREADS"
 // and no more can be made.
 func TestThreadsAreThereBefore(t *testing.T) {
 	group := "user"
-	if os.Geteuid() == 0 { // whom RLIMIT_NPROC does not bind
+	if os.Geteuid() == 0 { // RLIMIT_NPROC does not bind root
 		group = makePidsGroup(t)
 	}
 	cmd := exec.Command("/proc/self/exe")

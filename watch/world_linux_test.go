@@ -46,8 +46,8 @@ func TestRunInAHostileWorld(t *testing.T) {
 	}
 }
 
-// Signals that mean nothing are survived and told of. Who sent one is not known
-// by the time it has come over: nobody must be named in his place.
+// Signals that mean nothing are survived and told of. The sender is not known
+// by the time a signal has come over: no other process must be named in its place.
 func TestRunIgnoresSignals(t *testing.T) {
 	s := begin(t, shell("exec sleep 1000", service.Spec{}))
 	s.up()
@@ -98,7 +98,7 @@ func TestRunIsIdle(t *testing.T) {
 	idle(t, firstChild(t, s.cmd.Process.Pid))
 }
 
-// Nobody reads the log any more, as after `start -D … | head`: what is lost is
+// The log has no reader any more, as after `start -D … | head`: what is lost is
 // the log.
 func TestRunLogIsBroken(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")

@@ -55,7 +55,7 @@ func (s *supervisor) killAndStart() error {
 	return s.start()
 }
 
-// gap tells how long a supervisor does not answer while it is being replaced. The service must live through that.
+// gap measures how long a supervisor does not answer while it is being replaced. The service must live through that.
 func gap(ctx context.Context, dir *control.Dir, replace func() error) (time.Duration, error) {
 	before, err := ask(dir)
 	if err != nil {

@@ -85,7 +85,7 @@ func (t *tools) startForkstat(ctx context.Context) (subject, error) {
 	return subject{c.Process.Pid, c.end}, nil
 }
 
-// sleep is what everybody waits with: it ends early when we are interrupted.
+// sleep waits for d: it ends early when we are interrupted.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

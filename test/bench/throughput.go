@@ -7,7 +7,7 @@ import (
 )
 
 // bare is a machine without a follower; beside the others it shows how far the measurement can be trusted.
-const bare = "nobody"
+const bare = "(none)"
 
 // throughput is the first chapter: what it costs the machine that a service is followed.
 func (b *bench) throughput(ctx context.Context) (string, error) {
@@ -37,7 +37,7 @@ As many loops as there are cores do nothing but vfork, exec of a program that en
 with a lighttpd of its own (forkstat with none, its output to /dev/null), but they are stopped, and their sockets are
 taken out of the multicast group of the process events. For slices of %v one is put back, and the ratio is that to the mean of the
 slices before and after, in which none is. There are %d of each, in turn, so that what drifts hits all alike. The row of
-"nobody" is a slice like those before and after it: the error. So is that of scan, which has no socket.
+"(none)" is a slice like those before and after it: the error. So is that of scan, which has no socket.
 
 A slice without a follower made %.0f processes a second (median), and %.0f without exec. The kernel never forgets that a process once
 listened, which costs each fork some nanoseconds for the rest of the machine's uptime: all slices have that alike.

@@ -117,7 +117,7 @@ func (r *result) count(test, action string, all map[string]string) {
 	}
 }
 
-// well tells that something passed and nothing failed, nor the suite as a whole (a leak, a panic, no time left).
+// well reports whether something passed and nothing failed, nor the suite as a whole (a leak, a panic, no time left).
 func (r *result) well() bool { return len(r.passed) > 0 && len(r.failed) == 0 && r.end.Err == "" }
 
 // String is what is in the table.

@@ -81,7 +81,7 @@ func writeResults(b *strings.Builder, reports []*report) {
 	writeLeftOut(b, reports)
 }
 
-// writeLeftOut tells which suites were not asked for.
+// writeLeftOut lists which suites were not asked for.
 func writeLeftOut(b *strings.Builder, reports []*report) {
 	out := suiteNames()
 	each(reports, func(a *account) {
@@ -108,7 +108,7 @@ func writeFailed(b *strings.Builder, reports []*report) {
 	}
 }
 
-// writeSkipped says why tests were skipped, and which.
+// writeSkipped lists the tests that were skipped, and why.
 func writeSkipped(b *strings.Builder, reports []*report) {
 	where, tests := map[string][]string{}, map[string][]string{} // by the reason
 	each(reports, func(a *account) {

@@ -509,7 +509,7 @@ static void churn(void)
 	}
 }
 
-/* victim has nothing to do with anybody, and writes down each signal that it
+/* victim has nothing to do with any service, and writes down each signal that it
  * gets. With pid= it is another process, of that pid, which needs root. */
 static void victim(void)
 {

@@ -13,7 +13,7 @@ import (
 
 // boot makes of the bare kernel what programs expect of a Linux machine, and has the plan run.
 func boot() error {
-	if err := os.Chmod("/", 0o755); err != nil { // anybody may write into that of an initramfs
+	if err := os.Chmod("/", 0o755); err != nil { // all users may write into that of an initramfs
 		return err
 	}
 	if err := mountAll(); err != nil {
