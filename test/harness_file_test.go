@@ -60,7 +60,7 @@ func (f textFile) stays(pattern string, while time.Duration) {
 	}
 }
 
-// inOrder reports whether the patterns are there one after the other.
+// inOrder asserts that the patterns are there one after the other.
 func (f textFile) inOrder(patterns ...string) {
 	f.t.Helper()
 	text := f.text()
