@@ -22,11 +22,11 @@ const maxLast = 1 << 20
 
 // Claim is the right to supervise a service, and the files that go with it.
 type Claim struct {
-	// Weak says why there is no lock but the file, nil where there is.
+	// Weak says why the file is the only lock. It is nil where there is a second lock.
 	Weak error
 
 	dir     *Dir
-	moved   bool // dir is another one than that which the claim was made in
+	moved   bool // dir is not the directory in which the claim was made
 	name    string
 	lock    *os.File
 	nameFD  int // the socket that has the lock's name, -1 for none
@@ -35,13 +35,13 @@ type Claim struct {
 	takenUp bool
 	known   bool
 	id      string
-	socket  int   // that listens, -1 for none
-	named   inode // what its name leads to
+	socket  int   // the listening socket, -1 for none
+	named   inode // the file that the socket's name leads to
 	command []byte
 	history *History
 	keeper  keeper
 
-	inherited Handover // of an earlier binary in this process
+	inherited Handover // what an earlier binary in this process handed over
 }
 
 // Claim takes the lock of a service. The error wraps ErrHeld where another process
@@ -70,10 +70,10 @@ func (d *Dir) Claim(name string) (*Claim, error) {
 	return c, nil
 }
 
-// recall finds out whether the service was started before, and takes the last words of then away.
+// recall finds out whether the service was started before. It removes the last words of that time.
 func (c *Claim) recall() (err error) {
 	if c.known, err = c.dir.has(definitionFile(c.name)); err != nil {
-		c.known = true // what there may be is not to be removed
+		c.known = true // what can't be read must not be removed
 		return err
 	}
 	return c.dir.remove(c.name + ".json")
@@ -82,13 +82,13 @@ func (c *Claim) recall() (err error) {
 // Known reports whether the service had been started before, and not been forgotten, when it was claimed.
 func (c *Claim) Known() bool { return c.known }
 
-// ID is a random text that names this claim and those that take it up. It is
-// in the environment of all processes of the service.
+// ID returns a random text that names this claim and the claims that take it up. All
+// processes of the service have it in their environment.
 func (c *Claim) ID() string { return c.id }
 
-// awaitExec waits until no process holds the lock file open that an earlier
-// holder has forked and that has not exec'ed yet: from then on it can be told
-// by its environment. Such a lock is of the open file, not of the process
+// awaitExec waits until each process that an earlier holder has forked has exec'ed or ended.
+// A process that has not exec'ed yet holds the lock file open. After its exec its environment
+// tells which service it is of. Such a lock is of the open file, not of the process
 // (F_OFD_SETLKW, Linux 3.15).
 func (c *Claim) awaitExec() error {
 	lk := unix.Flock_t{Type: unix.F_WRLCK, Start: 1, Len: 1}
@@ -121,12 +121,12 @@ func (c *Claim) identify() error {
 	return nil
 }
 
-// TakenUp tells that an earlier supervisor of the service died without
+// TakenUp reports whether an earlier supervisor of the service died without
 // releasing its claim.
 func (c *Claim) TakenUp() bool { return c.takenUp }
 
-// take locks the file that a killed holder left, or makes a new one, which has
-// its lock before it gets its name: so what has the name and no lock is stale.
+// take locks the file that a killed holder left, or makes a new one. A new file has
+// its lock before it gets its name: so a file with the name and without a lock is stale.
 func (c *Claim) take() error {
 	for {
 		f, err := c.dir.open(c.name+".lock", unix.O_RDWR)
@@ -149,7 +149,7 @@ func (c *Claim) take() error {
 		}
 		f.Close()
 		switch {
-		case err == nil, errors.Is(err, unix.EEXIST): // somebody was quicker, or has just ended
+		case err == nil, errors.Is(err, unix.EEXIST): // another supervisor was quicker, or has just ended
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
 			return fmt.Errorf("%s %w", c.name, ErrHeld)
 		default:
@@ -158,17 +158,17 @@ func (c *Claim) take() error {
 	}
 }
 
-// tmp is the name of a lock file in the making.
+// tmp returns the name of a lock file that has no lock yet.
 func (c *Claim) tmp() string { return fmt.Sprintf(".%s.lock.%d", c.name, os.Getpid()) }
 
-// publish gives a lock file in the making its name, if nothing has it yet.
+// publish gives a lock file its name, if no file has that name yet.
 func (c *Claim) publish() error {
 	dir := int(c.dir.file.Fd())
 	err := unix.Linkat(dir, c.tmp(), dir, c.name+".lock", 0)
 	return errors.Join(err, c.dir.remove(c.tmp()))
 }
 
-// openNew makes a file; what has its name is a remainder of ours.
+// openNew makes a file. A file that has the name is one that this service left; it is removed.
 func (d *Dir) openNew(name string) (*os.File, error) {
 	if err := d.remove(name); err != nil {
 		return nil, err
@@ -181,9 +181,9 @@ func (d *Dir) is(name string, f *os.File) bool {
 	return d.inode(name) == inodeOf(f) && d.contains(name)
 }
 
-// WritePidfile writes the supervisor's pid to path, for people's kill -TERM;
-// nothing here ever reads it. The folder may be one that all can write, so
-// nothing is opened that is already there. Release removes the file.
+// WritePidfile writes the supervisor's pid to path, for a user's kill -TERM.
+// The project never reads it. All users may be able to write the folder, so
+// a file that is already there is never opened. Release removes the file.
 func (c *Claim) WritePidfile(path string) error {
 	if err := removeIfThere(path); err != nil {
 		return fmt.Errorf("the supervisor's pidfile: %w", err)
@@ -223,7 +223,7 @@ func (c *Claim) Listen() (int, error) {
 	if err == nil {
 		err = unix.Listen(fd, 128)
 	}
-	if err == nil { // clients that have come too early are waiting for that
+	if err == nil { // clients that came too early wait for that
 		err = unix.UtimesNanoAt(int(c.dir.file.Fd()), name, nil, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	if err != nil {
@@ -233,7 +233,7 @@ func (c *Claim) Listen() (int, error) {
 	return fd, nil
 }
 
-// address is the path of a socket: the real one, by which a cleaner sees that the socket lives
+// address returns the path of a socket. It is the real path, by which a cleaner sees that the socket lives
 // (/proc/net/unix), unless that is too long for an address, or leads elsewhere.
 func (d *Dir) address(name string) string {
 	if path := filepath.Join(d.path, name); len(path) < maxAddress && d.isThere() {
@@ -245,7 +245,7 @@ func (d *Dir) address(name string) string {
 // maxAddress is the length of sockaddr_un's sun_path.
 const maxAddress = 108
 
-// allow says who may connect to the socket, whatever the umask.
+// allow sets which users may connect to the socket, whatever the umask.
 func (c *Claim) allow(socket string) error {
 	dir := int(c.dir.file.Fd())
 	if c.dir.group < 0 {
@@ -257,9 +257,9 @@ func (c *Claim) allow(socket string) error {
 	)
 }
 
-// Release puts everything away and leaves last, unless it is nil, for those
-// who ask later. The definition stays, unless there are no last words of the first
-// start. The lock goes last: a later holder finds nothing else of ours.
+// Release removes the claim's files. It leaves last, unless that is nil, for clients
+// that ask later. The definition stays, unless this was the first start and last is nil.
+// The lock goes last: a later holder finds no other file of this claim.
 func (c *Claim) Release(last *Status) error {
 	var errs []error
 	if last != nil {
@@ -280,7 +280,7 @@ func (c *Claim) Release(last *Status) error {
 	return errors.Join(append(errs, c.Abandon())...)
 }
 
-// Forget is Release that leaves nothing of the service, its history included.
+// Forget releases the claim and leaves nothing of the service, its history included.
 func (c *Claim) Forget() error {
 	var errs []error
 	for _, suffix := range []string{".json", ".history", ".history.1", definitionFile("")} {
@@ -292,8 +292,8 @@ func (c *Claim) Forget() error {
 	return errors.Join(append(errs, c.Release(nil))...)
 }
 
-// Abandon gives the claim up as the death of its holder would: all is left for
-// who takes it up.
+// Abandon gives the claim up as the death of its holder would: all files are left for
+// the supervisor that takes it up.
 func (c *Claim) Abandon() error {
 	c.keeper.close()
 	c.dropName()
@@ -301,14 +301,14 @@ func (c *Claim) Abandon() error {
 	if c.output != nil {
 		errs = append(errs, c.output.Close())
 	}
-	errs = append(errs, dropLock(c.lock)) // those that wait see that
+	errs = append(errs, dropLock(c.lock)) // waiting processes see that
 	if c.moved {
 		errs = append(errs, c.dir.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// readLast reads the last words; there may be none, or none that can be read.
+// readLast returns the last words. It returns nothing where there are none, or where they can't be read.
 func (d *Dir) readLast(name string) *Status {
 	s := Unsupervised(name)
 	f, err := d.open(name+".json", unix.O_RDONLY)

@@ -52,7 +52,7 @@ func race(d *Dir, in *bufio.Scanner, _ []string) error {
 	return nil
 }
 
-// alone claims x and makes sure that nobody else has it.
+// alone claims x and makes sure that no other process has it.
 func alone(d *Dir) error {
 	c, err := d.Claim("x")
 	for errors.Is(err, ErrHeld) {
@@ -151,7 +151,7 @@ func TestClaimRace(t *testing.T) {
 		}
 	}
 	if winner == nil {
-		t.Fatal("nobody has it")
+		t.Fatal("no process holds it")
 	}
 	winner.kill()
 	for _, p := range all {
@@ -171,7 +171,7 @@ func TestClaimRace(t *testing.T) {
 }
 
 // Stale means that a supervisor was killed. While one comes and goes in good
-// order, nobody must be told so.
+// order, no client must be told so.
 func TestPresenceOfTheOrderlyIsNeverStale(t *testing.T) {
 	d, path := runtimeDir(t)
 	enter(t, "release", path)
@@ -191,8 +191,8 @@ func TestPresenceOfTheOrderlyIsNeverStale(t *testing.T) {
 	}
 }
 
-// Who stops what is just beginning, or just ending, must not take the claim
-// away from who begins.
+// A client that stops a service which is just beginning, or just ending, must not take the claim
+// away from the supervisor that begins.
 func TestStopDoesNotDisturbAStart(t *testing.T) {
 	d, path := runtimeDir(t)
 	p := enter(t, "release", path)
@@ -259,7 +259,7 @@ func TestWritePidfile(t *testing.T) {
 				t.Errorf("before %v, after the release %v", before, after)
 			}
 			if b, err := os.ReadFile(outside); string(b) != "precious" {
-				t.Errorf("the file of somebody else: %q, %v", b, err)
+				t.Errorf("the file outside: %q, %v", b, err)
 			}
 			if _, err := os.Lstat(outside + "2"); err == nil {
 				t.Error("made what a link points to")

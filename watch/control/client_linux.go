@@ -13,21 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Patience is how long a client waits for a supervisor to answer, and for one
-// that is just beginning or ending to be done with that.
+// Patience is how long a client waits for a supervisor to answer, and for a
+// supervisor that begins or ends to be done with that.
 const Patience = 10 * time.Second
 
 // ErrSilent is what a client returns when a supervisor lives but does not
 // answer.
 var ErrSilent = errors.New("the supervisor does not answer")
 
-// ErrLeft is what a client returns when the supervisor hangs up in the middle
-// of what it was asked for.
+// ErrLeft is what a client returns when the supervisor hangs up before it has done
+// what it was asked for.
 var ErrLeft = errors.New("the supervisor has gone in the middle of it; look at the status")
 
-// Status asks how a service is. The Presence tells where the answer comes
-// from: Held, the supervisor's own; otherwise the last words of one that
-// ended, or of none. The error wraps ErrSilent, or says why the runtime
+// Status returns the status of a service. The Presence tells where it comes
+// from. Held: the supervisor has answered. Otherwise: the last words of a supervisor that
+// has ended, or an empty status. The error wraps ErrSilent, or says why the runtime
 // directory could not be read.
 func (d *Dir) Status(name string) (*Status, Presence, error) {
 	var answer *Status
@@ -49,7 +49,7 @@ func (d *Dir) Status(name string) (*Status, Presence, error) {
 	return d.of(name).readLast(name), presence, nil
 }
 
-// ifItHangs says what can be done about a supervisor that does not answer.
+// ifItHangs returns what can be done about a supervisor that does not answer.
 func ifItHangs(pid int) string {
 	switch {
 	case pid == 0:
@@ -63,11 +63,11 @@ func ifItHangs(pid int) string {
 // isStopped reports whether a process was stopped by a signal or a debugger.
 func isStopped(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, state, _ := strings.Cut(string(stat), ") ") // a name may have one as well, but then it is only not told
+	_, state, _ := strings.Cut(string(stat), ") ") // a name may have that in it as well: then the state is not known
 	return err == nil && strings.HasPrefix(strings.ToLower(state), "t ")
 }
 
-// orphaned is all that can be said of a service whose supervisor was killed.
+// orphaned returns the status of a service whose supervisor was killed.
 func orphaned(name string) *Status {
 	s := Unsupervised(name)
 	s.State, s.Message = "failed", "its supervisor died without ending it; processes of the service may still run"
@@ -76,8 +76,8 @@ func orphaned(name string) *Status {
 
 // Stop ends a service, by a Request of OpStop, and waits until no process is left and the supervisor is
 // gone, however long that takes, or until ctx is done. It returns the
-// supervisor's last words, and the Presence that was found: without a
-// supervisor nobody is asked.
+// supervisor's last words, and the Presence that was found. Without a
+// supervisor it sends no request.
 func (d *Dir) Stop(ctx context.Context, name string, r Request) (*Status, Presence, error) {
 	r.Op = OpStop
 	var last *Status
@@ -95,10 +95,10 @@ func (d *Dir) Stop(ctx context.Context, name string, r Request) (*Status, Presen
 	return last, presence, err
 }
 
-// Ask asks for an operation that is answered by a status, and where it takes
-// time by another one when it is done: however long that takes, or until ctx
-// is done. It returns the last status. Without a supervisor nothing is asked,
-// as the Presence tells. What the supervisor says no to is a *Refusal.
+// Ask requests an operation that is answered by a status. An operation that takes
+// time is answered by a second status when it is done. Ask waits for that however long it takes, or until ctx
+// is done. It returns the last status. Without a supervisor it sends no request,
+// as the Presence tells. The error is a *Refusal where the supervisor refuses.
 func (d *Dir) Ask(ctx context.Context, name string, r Request) (*Status, Presence, error) {
 	var last *Status
 	presence, err := d.talk(ctx, name, func(c *conversation, _ int) (err error) {
@@ -117,8 +117,8 @@ func (r Request) takesTime() bool {
 }
 
 // Reload has the main process of a service told to reload, with force also one that has
-// no handler for the signal. It returns how the service is, and what was sent to which
-// process: nil by a supervisor that does not tell.
+// no handler for the signal. It returns the status, and the event that says what was sent to which
+// process. The event is nil where an older supervisor does not tell it.
 func (d *Dir) Reload(ctx context.Context, name string, force bool) (*Status, *Event, Presence, error) {
 	var reply Reply
 	presence, err := d.talk(ctx, name, func(c *conversation, _ int) error {
@@ -131,8 +131,8 @@ func (d *Dir) Reload(ctx context.Context, name string, force bool) (*Status, *Ev
 	return reply.Status, reply.Event, presence, err
 }
 
-// Upgrade asks which binary an upgrade in place would exec; Ask with Checked
-// has it come about.
+// Upgrade returns the binary that an upgrade in place would exec. Ask with Checked
+// does the upgrade.
 func (d *Dir) Upgrade(ctx context.Context, name string) (*Upgrade, Presence, error) {
 	var offer *Upgrade
 	presence, err := d.talk(ctx, name, func(c *conversation, _ int) error {
@@ -168,12 +168,12 @@ func (c *conversation) complete(r Request) (*Status, error) {
 	return s, err
 }
 
-// patiently has the rest of the conversation take as long as it likes.
+// patiently removes the deadline of the rest of the conversation.
 func (c *conversation) patiently() error { return c.rw.(net.Conn).SetDeadline(time.Time{}) }
 
-// Events tells of each event of a service from now on, until its supervisor
-// ends, tell returns an error (which is returned), or ctx is done. began, with
-// the status of the moment, comes before the first.
+// Events calls tell with each event of a service from now on, until its supervisor
+// ends, tell returns an error (which is returned), or ctx is done. It calls began with
+// the present status before the first event.
 func (d *Dir) Events(ctx context.Context, name string, began func(*Status) error, tell func(Event) error) (Presence, error) {
 	return d.talk(ctx, name, func(c *conversation, _ int) error {
 		if err := c.ask(Request{Op: OpEvents}); err != nil {
@@ -210,7 +210,7 @@ func (c *conversation) follow(tell func(Event) error) error {
 }
 
 // talk connects to the supervisor of name, if there is one, and has the
-// conversation; it begins again when the supervisor changes under it.
+// conversation. It begins again when another supervisor takes over meanwhile.
 func (d *Dir) talk(ctx context.Context, name string, say func(c *conversation, pid int) error) (Presence, error) {
 	var changes *changes
 	for end := time.Now().Add(Patience); ; {
@@ -246,7 +246,7 @@ func (d *Dir) talk(ctx context.Context, name string, say func(c *conversation, p
 	}
 }
 
-// converse has one conversation, unless ctx is done before its end.
+// converse has one conversation. It breaks off when ctx is done.
 func (d *Dir) converse(ctx context.Context, name string, say func(c *conversation, pid int) error) error {
 	d = d.of(name)
 	socket, err := d.socket(name)
@@ -273,9 +273,9 @@ func (d *Dir) converse(ctx context.Context, name string, say func(c *conversatio
 	return say(converse(conn), int(cred.Pid))
 }
 
-// socket opens a supervisor's socket with O_PATH: it is connected to by its
-// descriptor. A link, and a socket that is not of the directory's owner, would
-// be another supervisor's, or any server's.
+// socket opens a supervisor's socket with O_PATH, so that the client connects by the
+// descriptor. It refuses a link, and a socket that does not belong to the directory's owner: another
+// server could listen there.
 func (d *Dir) socket(name string) (*os.File, error) {
 	fd, err := unix.Openat(int(d.file.Fd()), name+".sock", unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -287,7 +287,7 @@ func (d *Dir) socket(name string) (*os.File, error) {
 	switch {
 	case err != nil:
 	case st.Mode&unix.S_IFMT != unix.S_IFSOCK:
-		err = unix.ECONNREFUSED // as connect says of what is no socket
+		err = unix.ECONNREFUSED // as connect says of a file that is no socket
 	case int(st.Uid) != d.owner:
 		err = fmt.Errorf("%w: %s.sock is not its owner's", ErrUntrusted, name)
 	}
@@ -297,8 +297,8 @@ func (d *Dir) socket(name string) (*os.File, error) {
 	return f, nil
 }
 
-// dial is net.DialTimeout that waits while the socket's queue is full; a
-// non-blocking connect gives EAGAIN then.
+// dial connects as net.DialTimeout does, but waits while the socket's queue is full. A
+// non-blocking connect fails with EAGAIN then.
 func dial(path string) (net.Conn, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -323,7 +323,7 @@ func dial(path string) (net.Conn, error) {
 }
 
 // interrupted reports whether err means that there is no supervisor at the
-// other end, or no more: who holds the lock then decides.
+// other end any more. Then the holder of the lock decides.
 func interrupted(err error) bool {
 	for _, gone := range []error{unix.ENOENT, unix.ECONNREFUSED, unix.ECONNRESET, unix.EPIPE, unix.ESRCH, io.EOF} {
 		if errors.Is(err, gone) {
@@ -333,7 +333,7 @@ func interrupted(err error) bool {
 	return false
 }
 
-// peer is the supervisor, by the kernel's word.
+// peer returns the credentials of the supervisor, as the kernel tells them.
 func peer(conn *net.UnixConn) (*unix.Ucred, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

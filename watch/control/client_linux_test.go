@@ -77,7 +77,7 @@ func reply(conn net.Conn, words []byte) {
 	_ = conn.Close()
 }
 
-// answer serves one request, and tells whether it was a stop.
+// answer serves one request, and reports whether it was a stop.
 func answer(conn net.Conn) (stop bool) {
 	line, err := bufio.NewReader(conn).ReadBytes('\n')
 	if err != nil {
@@ -148,7 +148,7 @@ func TestStatusAndStop(t *testing.T) {
 	}
 }
 
-// Who waits for a stop may give up; the error is then the context's.
+// A client that waits for a stop may give up; the error is then the context's.
 func TestStopGivesUp(t *testing.T) {
 	for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
 		t.Run(want.Error(), func(t *testing.T) {
@@ -181,7 +181,7 @@ func TestSupervisorDiesInTheMiddle(t *testing.T) {
 	if s, presence, err := d.Stop(context.Background(), "x", Request{}); s != nil || err != nil || presence != Stale {
 		t.Errorf("stop of what it left: %+v, %v, %v", s, presence, err)
 	}
-	if got := list(t, path); got != "x.lock x.sock" { // who stops it for good takes it up first
+	if got := list(t, path); got != "x.lock x.sock" { // a stop for good takes the claim up first
 		t.Errorf("left behind: %q", got)
 	}
 

@@ -27,22 +27,22 @@ type Definition struct {
 	Env []string `json:"env"`
 }
 
-// ErrDefinition is what a definition is refused with that makes no sense, or that another user could
+// ErrDefinition is the error for a definition that makes no sense, or that another user could
 // have written.
 var ErrDefinition = errors.New("not to be started from")
 
 // definitionFile is the one place of a service's definition.
 func definitionFile(name string) string { return name + ".command" }
 
-// WriteDefinition writes down what the service is. Only the owner can read it, for there may be
+// WriteDefinition writes the definition of the service. Only the owner can read it, since there may be
 // secrets in the environment.
 func (c *Claim) WriteDefinition(def Definition) error {
 	c.command = Line(def)
 	return c.dir.replace(definitionFile(c.name), c.command, 0o600)
 }
 
-// Definition returns what a service was started with last. The error is fs.ErrNotExist where
-// that was not written down, and wraps ErrDefinition or ErrUntrusted where it must not be run.
+// Definition returns the definition that a service was last started with. The error is fs.ErrNotExist where
+// none was written, and wraps ErrDefinition or ErrUntrusted where it must not be run.
 func (d *Dir) Definition(name string) (Definition, error) {
 	var def Definition
 	d = d.of(name)
@@ -79,7 +79,7 @@ func (def Definition) check() error {
 	return nil
 }
 
-// readOwn reads a regular file that only root, or we, can have written.
+// readOwn reads a regular file. It refuses a file that a user other than root and the supervisor's can have written.
 func (d *Dir) readOwn(name string) ([]byte, error) {
 	f, err := d.open(name, unix.O_RDONLY)
 	if err != nil {
@@ -106,15 +106,15 @@ func (d *Dir) Knows(name string) (bool, error) {
 			return known, err
 		}
 	}
-	presence, _, err := d.Presence(name) // its files may be about to be put back
+	presence, _, err := d.Presence(name) // its supervisor may be about to put its files back
 	return presence != Absent, err
 }
 
-// knownBy are the files that each tell of a service: what its supervisor holds, its last words, and its
-// definition.
+// knownBy returns the files that each show that a service is known: those that its supervisor holds, its last words,
+// and its definition.
 func knownBy() []string { return []string{".lock", ".json", definitionFile("")} }
 
-// has reports whether there is a file of that name.
+// has reports whether there is a file with a name.
 func (d *Dir) has(name string) (bool, error) {
 	var st unix.Stat_t
 	err := unix.Fstatat(int(d.file.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW)

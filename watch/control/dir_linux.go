@@ -14,30 +14,30 @@ import (
 	"respawner/watch/safepath"
 )
 
-// ErrUntrusted is what a runtime directory is refused with that others than
-// its owner, or we, could change.
+// ErrUntrusted is the error for a runtime directory that users other than
+// its owner, root and the caller could change.
 var ErrUntrusted = errors.New("not a safe runtime directory")
 
 // Dir is an open runtime directory. A service's name becomes a part of file
-// names in it: it must be none with a slash. All files are reached through the
-// descriptor that was checked, so nobody can exchange the directory later.
+// names in it, so a name must have no slash. All files are reached through the
+// descriptor that was checked, so no other process can exchange the directory later.
 //
-// A user's default is several folders, of which a Dir is one. What asks for a
-// service by its name finds it in all of them.
+// A user's default is several folders, of which a Dir is one. A method that takes
+// the name of a service looks for the service in all of them.
 type Dir struct {
 	path   string
 	file   *os.File
 	owner  int
-	group  int // who else may look and act by files that are made, -1 for nobody
+	group  int // the group that may use the files that are made, -1 for none
 	places *places
 }
 
-// OpenDir opens the runtime directory at path, to ask. A directory that does
-// not exist is an error that is fs.ErrNotExist. One that is a symbolic link,
-// that others than its owner can write, or whose owner is neither root nor we
-// wraps ErrUntrusted; but root may ask everywhere, and a group where it may
-// enter. A directory that was removed under supervisors is waited for, for
-// Patience: they put it back.
+// OpenDir opens the runtime directory at path, to ask. The error is fs.ErrNotExist where
+// the directory does not exist. The error wraps ErrUntrusted where it is a symbolic link,
+// where users other than its owner can write it, or where its owner is neither root nor the
+// caller. But root may ask everywhere, and a group may ask where it may
+// enter. If the directory was removed under supervisors, OpenDir waits for it for
+// Patience: the supervisors put it back.
 func OpenDir(path string) (*Dir, error) {
 	p := placesOf(path, os.Geteuid())
 	d, err := p.openAny()
@@ -91,9 +91,9 @@ func (d *Dir) check(fd int) error {
 	return nil
 }
 
-// MakeDir is OpenDir for a supervisor: it first makes the directory, for its
-// owner alone, if it does not exist; one of another owner wraps ErrUntrusted.
-// Of a user's default folders it is the first that can be had.
+// MakeDir opens the runtime directory for a supervisor. It makes a directory that does not
+// exist, for its owner alone. The error wraps ErrUntrusted where another user owns the directory.
+// Of a user's default folders it takes the first that can be used.
 func MakeDir(path string) (d *Dir, err error) {
 	p := placesOf(path, os.Geteuid())
 	paths := p.paths
@@ -102,7 +102,7 @@ func MakeDir(path string) (d *Dir, err error) {
 	}
 	for _, path := range paths {
 		if d, err = makeFolder(path); err == nil {
-			p.key = keyOf(p.paths) // what it goes by may have been made just now
+			p.key = keyOf(p.paths) // the folder of the key may have been made just now
 			d.places, p.open = p, []*Dir{d}
 			return d, nil
 		}
@@ -132,14 +132,14 @@ func (d *Dir) notYours() error {
 		ErrUntrusted, d.path, d.owner, os.Geteuid())
 }
 
-// Trust reports whether what is written in the directory, or its supervisors say,
-// may be run: its owner decides on that. The error wraps ErrUntrusted unless
-// that is root or we.
+// Trust returns nil where a command may be run that is written in the directory, or that its supervisors
+// tell: the directory's owner decides on that command. The error wraps ErrUntrusted unless
+// the owner is root or the caller.
 func (d *Dir) Trust() error {
 	if d.owner == 0 || d.owner == os.Geteuid() {
 		return nil
 	}
-	return fmt.Errorf("%w: %s belongs to uid %d, who decides what would be run: do this as that user", ErrUntrusted, d.path, d.owner)
+	return fmt.Errorf("%w: %s belongs to uid %d, which decides what would be run: do this as that user", ErrUntrusted, d.path, d.owner)
 }
 
 func inGroup(gid int) bool {
@@ -147,8 +147,8 @@ func inGroup(gid int) bool {
 	return err == nil && slices.Contains(append(groups, os.Getegid()), gid)
 }
 
-// Share lets the members of a group look into the directory, and at what is
-// made in it from now on. It is refused where another group may already.
+// Share lets the members of a group look into the directory, and use the files that are
+// made in it from now on. It fails where another group may do so already.
 func (d *Dir) Share(gid int) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(d.file.Fd()), &st); err != nil {
@@ -157,14 +157,14 @@ func (d *Dir) Share(gid int) error {
 	d.group = gid
 	switch {
 	case st.Mode&0o001 != 0:
-		return nil // everybody may enter already
+		return nil // all users may enter already
 	case st.Mode&0o010 != 0 && int(st.Gid) != gid:
 		return fmt.Errorf("group %d may use %s already: another group needs another --runtime-dir", st.Gid, d.path)
 	}
 	return errors.Join(d.file.Chown(-1, gid), d.file.Chmod(0o750))
 }
 
-// share gives a file to the group, with a mode that tells what it may do.
+// share gives a file to the group, with a mode.
 func (d *Dir) share(f *os.File, mode os.FileMode) error {
 	if d.group < 0 {
 		return nil
@@ -172,10 +172,10 @@ func (d *Dir) share(f *os.File, mode os.FileMode) error {
 	return errors.Join(f.Chown(-1, d.group), f.Chmod(mode|os.ModeSticky))
 }
 
-// Names are the services that have a supervisor, or had one and have not been
-// forgotten, sorted.
+// Names returns the names of services, sorted: those that have a supervisor, and those that had one and have not been
+// forgotten.
 func (d *Dir) Names() ([]string, error) {
-	names := d.places.heldNames() // of some the files are being put back
+	names := d.places.heldNames() // the files of some may be missing until they are put back
 	for _, f := range d.all() {
 		some, err := f.names()
 		if err != nil {
@@ -206,13 +206,13 @@ func (d *Dir) names() ([]string, error) {
 // Close closes the directory.
 func (d *Dir) Close() error { return d.places.close() }
 
-// at is a path to a file of the directory, whatever the directory's own path
-// has become, and short enough for a socket's address.
+// at returns a path to a file of the directory. It holds when the directory is renamed,
+// and is short enough for a socket's address.
 func (d *Dir) at(name string) string {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", d.file.Fd(), name)
 }
 
-// fileMode is that of files that are made. Cleaners leave alone what has the
+// fileMode is the mode of files that are made. Cleaners leave a file alone that has the
 // sticky bit, as the base directory specification says.
 const fileMode = os.ModeSticky | 0o600
 

@@ -34,7 +34,7 @@ func TestOpenDir(t *testing.T) {
 		{"sticky like /tmp", func(p string) error { return chmodded(p, 0o777|fs.ModeSticky) }, ErrUntrusted, "can be written by others"},
 		{"another's", func(p string) error {
 			return errors.Join(os.Mkdir(p, 0o700), os.Chown(p, other, other))
-		}, nil, ""}, // we are root, who may ask everywhere
+		}, nil, ""}, // the test runs as root, which may ask everywhere
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestMakeDir(t *testing.T) {
 	}
 }
 
-// Who exchanges the directory after it was checked gains nothing.
+// A process that exchanges the directory after it was checked gains nothing.
 func TestDirIsHeldByDescriptor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run")
 	d, err := MakeDir(path)

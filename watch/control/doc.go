@@ -1,5 +1,5 @@
-// Package control is how a command finds a supervisor and talks to it. The
-// supervisor's side and the client share it, so neither can misunderstand the
+// Package control lets a command find a supervisor and talk to it. Supervisor
+// and client share it, so neither can misunderstand the
 // other.
 //
 // # The runtime directory
@@ -14,14 +14,14 @@
 //	            the folder is the owner's alone
 //	NAME.json   the last words of a supervisor that ended: its last Status
 //	NAME.history, NAME.history.1
-//	            what came about, an Event on each line; the older ones in .1
+//	            what happened, an Event on each line; the older ones in .1
 //	NAME.state  what a later supervisor must know; gone when the supervisor ends
 //	            in good order
 //	NAME.command
 //	            the definition: the command, options, folder and environment of
 //	            the service; there until the service is forgotten
 //
-// The lock is the truth about who supervises: the kernel releases it with the
+// The lock decides which process supervises a service: the kernel releases it with the
 // process, and F_GETLK names the holder, so no pid is ever read from a file.
 // A lock file that no process holds is what a killed supervisor leaves. The file may
 // be removed under its holder, so the name of an abstract socket is a second lock. In it is the
@@ -40,9 +40,9 @@
 //	{"v":1,"op":"restart"}
 //	{"v":1,"op":"wait","for":"running"}
 //	{"v":1,"op":"events"}                a Reply at once, then one for each Event
-//	{"v":1,"op":"upgrade"}               a Reply with the binary; "checked" has it come about
+//	{"v":1,"op":"upgrade"}               a Reply with the binary; "checked" does the upgrade
 //
 // A Reply with an error is the last one; its Code tells errors apart, and a
-// client has it as a Refusal. Lines of a request are at most MaxRequest bytes
-// long. docs/PROTOCOL.md says it all, for clients in other languages.
+// client returns it as a Refusal. Lines of a request are at most MaxRequest bytes
+// long. docs/PROTOCOL.md describes the protocol in full, for clients in other languages.
 package control

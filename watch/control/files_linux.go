@@ -10,8 +10,8 @@ import (
 )
 
 // WriteState writes down what a successor must know, whole or not at all. Where
-// it can't, what was written before is removed: it is not true any more, and
-// on a full disk its place may be enough.
+// that fails, it removes the earlier file: that is not true any more, and
+// on a full disk the space that it frees may be enough.
 func (c *Claim) WriteState(state []byte) error {
 	name := c.name + ".state"
 	defer c.keeper.see(c.dir, name)
@@ -21,7 +21,7 @@ func (c *Claim) WriteState(state []byte) error {
 	return errors.Join(c.dir.remove(name), c.dir.replace(name, state, 0o600))
 }
 
-// State is what a supervisor that has died wrote down of the service. The error
+// State returns what a supervisor that has died had written down of the service. The error
 // is fs.ErrNotExist where there is nothing.
 func (d *Dir) State(name string) ([]byte, error) {
 	b, err := d.of(name).read(name + ".state")
@@ -31,8 +31,8 @@ func (d *Dir) State(name string) ([]byte, error) {
 	return b, nil
 }
 
-// replace gives a file new content, whole or not at all as far as a process
-// can tell that looks; what a power failure leaves need not be whole.
+// replace gives a file new content. A process that reads the file finds the old content or the
+// new one, never a part. After a power failure the content need not be whole.
 func (d *Dir) replace(name string, content []byte, mode os.FileMode) error {
 	tmp := "." + name
 	f, err := d.openNew(tmp)

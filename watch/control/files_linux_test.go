@@ -18,7 +18,7 @@ func lines(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte("long"), bytes.Repeat([]byte("l"), 70_000))
 }
 
-// FuzzHistory: a line that can't be read, whatever is in it and however long it is, costs nobody but itself.
+// FuzzHistory: a line that can't be read, whatever is in it and however long it is, costs no other line.
 func FuzzHistory(f *testing.F) {
 	for _, seed := range []string{"", "{", "null", "{}\n{\"what\":\"\"}", "long", "\x00\xff", `{"what":"x"}`, `{"what":7}`, "\r\n"} {
 		f.Add([]byte(seed))
@@ -48,8 +48,8 @@ func FuzzHistory(f *testing.F) {
 	})
 }
 
-// FuzzLock: whatever is in a lock file, who claims it has an ID that is fit for an
-// environment and that the next one has too; one that was there is kept.
+// FuzzLock: whatever is in a lock file, its claim has an ID that is fit for an
+// environment and that the next claim has too; an ID that was there is kept.
 func FuzzLock(f *testing.F) {
 	for _, seed := range []string{
 		"", "0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789ABCDEF\nx", "0123456789abcdef0123456789abcde",

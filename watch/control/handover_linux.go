@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Handover is what of a claim is kept open by an exec, as descriptors: so that nothing has to be opened
+// Handover is the descriptors of a claim that stay open in an exec. The next binary need not open files
 // that may be gone by then. 0 is for none.
 type Handover struct {
 	Path    string `json:"path"`
@@ -22,8 +22,8 @@ type Handover struct {
 	Command []byte `json:"command,omitempty"`
 }
 
-// HandOver returns what the binary that is exec'ed takes over. Descriptors are closed by an
-// exec unless the caller sees to it.
+// HandOver returns the descriptors for the binary that is exec'ed. The caller must clear their
+// close-on-exec flag.
 func (c *Claim) HandOver() Handover {
 	h := Handover{
 		Path: c.dir.path, Dir: int(c.dir.file.Fd()), Lock: int(c.lock.Fd()), Name: max(c.nameFD, 0), Socket: max(c.socket, 0),
@@ -48,9 +48,9 @@ func (h Handover) FDs() (fds []int) {
 	return fds
 }
 
-// TakeOver is the claim of an earlier binary in this process. A record lock stands an exec of a process
-// with several threads since Linux 5.11; it is taken again. It is no error that files have
-// gone: they can be put back. The directory is shared with a group, 0 for none.
+// TakeOver returns the claim of an earlier binary in this process. A record lock outlives the exec of a process
+// with several threads since Linux 5.11, so TakeOver takes it again. Files that have
+// gone are no error: PutBack puts them back. The directory is shared with a group, 0 for none.
 func TakeOver(name string, h Handover, group int) (*Claim, error) {
 	for _, fd := range h.FDs() {
 		unix.CloseOnExec(fd)

@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxHistory is when a history file is put aside, in bytes; what was put aside
-// before it is lost then.
+// maxHistory is the size at which a history file is put aside, in bytes. The file that was put aside
+// before is lost then.
 const maxHistory = 128 << 10
 
-// History is where a supervisor writes down what comes about. It outlives the
+// History is the file in which a supervisor writes down events. It outlives the
 // supervisor.
 type History struct {
 	claim *Claim
 	file  *os.File
 	size  int64
 	last  int64
-	begun bool // something was added, and has an end
+	begun bool // a line was added, and is whole
 }
 
 // History opens the service's history to add to it.
@@ -50,7 +50,7 @@ func (c *Claim) History() (*History, error) {
 	return h, nil
 }
 
-// Last is the Seq of the last event that was in it when it was opened, 0 for
+// Last returns the Seq of the last event that the history had when it was opened, 0 for
 // none.
 func (h *History) Last() int64 { return h.last }
 
@@ -93,7 +93,7 @@ func (h *History) Append(lines []byte) error {
 		}
 	}
 	if !h.begun && h.size > 0 {
-		lines = append([]byte("\n"), lines...) // the last line of who was killed, or had no place, may have no end
+		lines = append([]byte("\n"), lines...) // the last line of a supervisor that was killed, or whose disk was full, may have no end
 	}
 	n, err := h.file.Write(lines)
 	h.size += int64(n)
@@ -104,7 +104,7 @@ func (h *History) Append(lines []byte) error {
 	return nil
 }
 
-// putBack puts a file that was removed back, with what was in it.
+// putBack puts a removed file back, with its content.
 func (h *History) putBack() error {
 	if h.claim.dir.is(h.name(), h.file) {
 		return nil
@@ -122,15 +122,14 @@ func (h *History) putBack() error {
 	return nil
 }
 
-// Close closes it.
+// Close closes the history's file.
 func (h *History) Close() error {
 	h.claim.history = nil
 	return h.file.Close()
 }
 
-// History is what is written down of a service, the oldest first. Lines that
-// can't be read, as the last one of a supervisor that was killed, are passed
-// over.
+// History returns the events that are written down of a service, the oldest first. It passes over lines that
+// can't be read, as the last line of a supervisor that was killed.
 func (d *Dir) History(name string) ([]Event, error) {
 	d = d.of(name)
 	var events []Event

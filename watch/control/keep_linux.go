@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keeper notices that files of a claim may have gone: by inotify, which watches each of them alone;
-// by the table of mounts, since a folder may go with its file system (a logout); by the second lock's
-// name, by which clients knock that miss something. The kernel gives each user only so many inotify
-// instances (fs.inotify.max_user_instances, 128), for all programs, so only the first supervisors of a
-// folder take one: for the others a knock is what there is.
+// keeper notices that files of a claim may have gone. It has three sources: inotify, which watches each file;
+// the table of mounts, since a folder may go with its file system (a logout); and the second lock's
+// name, by which a client knocks that misses a file. The kernel limits the inotify
+// instances of a user (fs.inotify.max_user_instances, 128), for all programs. So only the first supervisors of a
+// folder take an instance: the others have the mounts and the knocks.
 type keeper struct {
-	epoll, inotify, mounts int // -1 for none; epoll is of all
-	name                   int // the claim's
+	epoll, inotify, mounts int // -1 for none; epoll has the other descriptors in it
+	name                   int // the claim's nameFD
 
 	mu    sync.Mutex
 	files map[string]int // the watch of each file
@@ -28,7 +28,7 @@ type keeper struct {
 const maxWatchers = 32
 
 // Watch returns a descriptor that is readable when files of the claim may have gone. The
-// claim closes it. It takes what is to be had: with an error some of it is not.
+// claim closes it. With an error the descriptor works, but some of its sources are missing.
 func (c *Claim) Watch() (fd int, err error) {
 	k := &c.keeper
 	k.epoll, k.inotify, k.mounts, k.name, k.files = -1, -1, -1, c.nameFD, map[string]int{}
@@ -67,12 +67,12 @@ func (k *keeper) close() {
 // maxKnocks is how many knocks are taken at once: the kernel's queue has 11 (net.unix.max_dgram_qlen).
 const maxKnocks = 11
 
-// Noticed takes what the descriptor of Watch has to tell. It reports whether files may
+// Noticed reads what makes the descriptor of Watch readable. It reports whether files may
 // have gone.
 func (c *Claim) Noticed() bool {
 	k := &c.keeper
 	var ready [3]unix.EpollEvent
-	n, _ := unix.EpollWait(k.epoll, ready[:], 0) // interrupted: then it is ready still
+	n, _ := unix.EpollWait(k.epoll, ready[:], 0) // if interrupted, the descriptor is still readable
 	noticed := false
 	for _, ev := range ready[:max(n, 0)] {
 		switch int(ev.Fd) {
@@ -81,7 +81,7 @@ func (c *Claim) Noticed() bool {
 		case k.name:
 			var knock [1]byte
 			for range maxKnocks {
-				_, _ = unix.Read(k.name, knock[:]) // more of them have the descriptor be readable again
+				_, _ = unix.Read(k.name, knock[:]) // if there are more, the descriptor is still readable
 			}
 			noticed = true
 		default:
@@ -91,7 +91,8 @@ func (c *Claim) Noticed() bool {
 	return noticed
 }
 
-// hasLost reads what inotify tells. What we have replaced ourselves is watched no more.
+// hasLost reads the events of inotify, and reports whether files may have gone. Files that this process replaced are not
+// watched any more.
 func (k *keeper) hasLost() (lost bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -118,10 +119,10 @@ func (k *keeper) isWatched(wd int) bool {
 	return false
 }
 
-// see watches the file that has a name now, in the place of the one that had it before.
+// see watches the file that has a name now, instead of the file that had it before.
 func (k *keeper) see(d *Dir, name string) { k.watch(name, d.at(name), fileGone) }
 
-// What tells that a file, or a folder, has gone. Of a folder IN_ATTRIB would tell of what is in it.
+// The events that show that a file, or a folder, has gone. IN_ATTRIB of a folder would come for the files in it, too.
 const (
 	folderGone = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_MASK_ADD
 	fileGone   = folderGone | unix.IN_ATTRIB | unix.IN_DONT_FOLLOW
@@ -138,32 +139,32 @@ func (k *keeper) watch(name, path string, mask uint32) {
 	}
 }
 
-// PutBack is what Claim.PutBack has done.
+// PutBack says what Claim.PutBack has done.
 type PutBack struct {
 	// Files are the names of those that were put back.
 	Files []string
-	// Dir is the directory in which they are now, empty if that is the same.
+	// Dir is the directory in which the files are now, empty if it is the same as before.
 	Dir string
-	// Socket is the control socket, which is another one if it was put back.
+	// Socket is the control socket. It is a new one if it was put back.
 	Socket int
-	// State says that what a successor must know is not written down any more.
+	// State reports that the state file has gone: the caller must write it again.
 	State bool
 }
 
-// PutBack puts back what of the claim's files has gone, where they were, or in the
-// directory that is to be had now. It may block. With an error some are still missing.
+// PutBack puts back the claim's files that have gone, where they were, or in the
+// directory that can be used now. It may block. With an error some files are still missing.
 func (c *Claim) PutBack() (PutBack, error) {
 	done := PutBack{Socket: c.socket}
 	if err := c.move(&done); err != nil {
 		return done, err
 	}
-	err := errors.Join(c.putBackLock(&done), c.putBackRest(&done), c.putBackSocket(&done)) // clients that wait for the socket find the rest
+	err := errors.Join(c.putBackLock(&done), c.putBackRest(&done), c.putBackSocket(&done)) // the socket comes last: clients that wait for it find the other files
 	c.seeAll()
 	done.State = !c.dir.contains(c.name + ".state")
 	return done, err
 }
 
-// move goes to another directory, if the claim's has gone.
+// move changes to another directory, if the claim's directory has gone.
 func (c *Claim) move(done *PutBack) error {
 	if c.dir.isThere() {
 		return nil
@@ -187,7 +188,7 @@ func (c *Claim) move(done *PutBack) error {
 	return err
 }
 
-// renewName takes the second lock by the name that it has in another directory.
+// renewName takes the second lock under its name in another directory.
 func (c *Claim) renewName() error {
 	was := c.nameFD
 	if err := c.takeName(); err != nil || c.nameFD == was {
@@ -200,7 +201,7 @@ func (c *Claim) renewName() error {
 	return c.keeper.add(c.nameFD, unix.EPOLLIN)
 }
 
-// putBackLock takes the lock of a new file, as that has a name no more which we hold.
+// putBackLock locks a new file, since the locked one has no name any more.
 func (c *Claim) putBackLock(done *PutBack) error {
 	if c.dir.is(c.name+".lock", c.lock) {
 		return nil
@@ -211,7 +212,7 @@ func (c *Claim) putBackLock(done *PutBack) error {
 		return err
 	}
 	if _, err = anew.lock.WriteAt([]byte(c.id), 0); err == nil {
-		err = anew.awaitExec() // and children have it that have not exec'ed yet
+		err = anew.awaitExec() // children that have not exec'ed yet have it open
 	}
 	if err != nil {
 		return errors.Join(err, c.dir.remove(c.name+".lock"), dropLock(anew.lock))
@@ -233,7 +234,7 @@ func (c *Claim) putBackSocket(done *PutBack) error {
 	return err
 }
 
-// putBackRest puts back what no process holds.
+// putBackRest puts back the files that no process holds open.
 func (c *Claim) putBackRest(done *PutBack) error {
 	var errs []error
 	if name := definitionFile(c.name); len(c.command) > 0 && !c.dir.contains(name) {

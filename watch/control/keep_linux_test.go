@@ -270,7 +270,7 @@ func TestAnotherUserAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runtime.LockOSThread() // the kernel notes who listens: this thread, as another user
+	runtime.LockOSThread() // the kernel notes the user that listens: this thread's, which is another one
 	defer runtime.UnlockOSThread()
 	const keep = ^uintptr(0)
 	_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, keep, 65534, keep)

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The lock file may be removed under its holder. So the lock is taken a second time, by a name that no
-// file system has: that of an abstract socket. The kernel gives it to one process of a network namespace,
-// and takes it back with that process. The kernel also tells whose it is (unix_diag, Linux 5.3), so
-// another user's process that has the name is told of, and passed over.
+// The lock file may be removed under its holder. So the lock is taken a second time, by a name that is in no
+// file system: the name of an abstract socket. The kernel gives the name to one process of a network namespace,
+// and frees it when that process ends. The kernel also tells the owner of the name (unix_diag, Linux 5.3). So
+// a supervisor reports that another user's process has the name, and goes on without it.
 
-// lockName is the name of a service's lock: of the user, the places and the service.
+// lockName returns the name of a service's lock. It is made of the user, the places and the service.
 func (p *places) lockName(name string) string {
 	return fmt.Sprintf("@respawner/%d/%s/%s", p.uid, p.key, name)
 }
@@ -34,7 +34,7 @@ func (c *Claim) takeName() error {
 		}
 		owner, errLook := p.holderOf(c.name)
 		if errLook == nil && owner == noOwner {
-			continue // it has just been given back
+			continue // its holder has just released it
 		}
 		if err = errLook; err == nil && owner == p.uid {
 			err = fmt.Errorf("%s %w", c.name, ErrHeld)
@@ -62,18 +62,18 @@ func (c *Claim) dropName() {
 	c.nameFD = -1
 }
 
-// knock has the holder of a lock look whether its files are there. It may be told so at any time, by
-// any process of the machine.
+// knock makes the holder of a lock check whether its files are there. Any process of the machine may knock,
+// at any time.
 func (p *places) knock(name string) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return
 	}
 	defer unix.Close(fd)
-	_ = unix.Sendto(fd, []byte{0}, unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: p.lockName(name)}) // a full queue is heard as well
+	_ = unix.Sendto(fd, []byte{0}, unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: p.lockName(name)}) // if the queue is full, the holder wakes up all the same
 }
 
-// noOwner is the owner of a name that no socket has.
+// noOwner is what holderOf returns for a name that no socket has.
 const noOwner = -1
 
 // holderOf returns the uid of the process that has the name of a service's lock, or noOwner.
@@ -88,7 +88,7 @@ func (p *places) holderOf(name string) (int, error) {
 	return owner, err
 }
 
-// heldNames returns the services of the places whose lock is held. There are none where the kernel does
+// heldNames returns the names of the places' services whose lock is held. It returns none where the kernel does
 // not tell.
 func (p *places) heldNames() (names []string) {
 	prefix := p.lockName("")
@@ -103,7 +103,7 @@ func (p *places) heldNames() (names []string) {
 	return names
 }
 
-// Of sock_diag(7), which x/sys does not have.
+// Constants of sock_diag(7), which x/sys does not have.
 const (
 	sockDiagByFamily = 20
 	diagShowName     = 1 << 0
@@ -113,7 +113,7 @@ const (
 	diagMsgLen       = 16 // struct unix_diag_msg
 )
 
-// eachName tells the names of all abstract sockets of the network namespace, each with a @ before
+// eachName calls a function with the name of each abstract socket of the network namespace, with a @ before
 // it, and the uid of the process that made the socket.
 func eachName(tell func(name string, uid int)) error {
 	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
@@ -139,7 +139,7 @@ func eachName(tell func(name string, uid int)) error {
 	return nil
 }
 
-// parseSocket reads what the kernel tells of one socket; ok is false for one without an abstract name.
+// parseSocket reads what the kernel tells of one socket. ok is false for a socket without an abstract name.
 func parseSocket(msg []byte) (name string, uid int, ok bool) {
 	if len(msg) < diagMsgLen {
 		return "", 0, false

@@ -8,30 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeSize is what the kernel is asked to hold for a supervisor that is busy,
-// or dead, in bytes; an ordinary user may be refused (F_SETPIPE_SZ, Linux 2.6.35).
+// pipeSize is how much output the kernel is asked to hold while a supervisor is busy,
+// or dead, in bytes. The kernel may refuse it to an ordinary user (F_SETPIPE_SZ, Linux 2.6.35).
 const pipeSize = 1 << 20
 
-// pipes is the folder of the FIFOs, for the owner alone, whoever may look into
+// pipes is the folder of the FIFOs. Only the owner may enter it, also where a group may look into
 // the runtime directory.
 const pipes = "pipes"
 
-// pipeMode lets everybody write who can reach the FIFO. By its path that is
-// the owner alone, but a daemon that has given up its uid may open
+// pipeMode lets each user write that can reach the FIFO. By its path only the owner
+// can reach it, but a daemon that has given up its uid may open
 // /dev/stdout, and then the kernel asks for the FIFO's own mode.
 const pipeMode = unix.S_ISVTX | 0o622
 
-// Pipe is the FIFO into which a program writes what it has to say, and out of
-// which its supervisor reads. It lives as long as anybody has it open: when the
-// supervisor was killed, what the program had written, and writes, waits in it
-// for the next one.
+// Pipe is the FIFO into which a program writes its output, and from
+// which its supervisor reads. Its content lives as long as a process has it open: when the
+// supervisor was killed, the program's output waits in it
+// for the next supervisor.
 type Pipe struct {
 	reader *os.File
 	keeper *os.File // open for reading and writing, so the reader never sees an end
 }
 
 // OpenPipe opens the FIFO pipes/NAME.out: the one that a killed supervisor left, with
-// all that is in it, or else a new one. What is no FIFO of ours is replaced.
+// its content, or else a new one. It replaces a file that is no FIFO of the owner's.
 func (c *Claim) OpenPipe() (*Pipe, error) {
 	if fd := c.inherited.Pipe; fd > 0 {
 		p, err := takePipe(fd)
@@ -84,19 +84,19 @@ func (c *Claim) makePipe() error {
 	return unix.Fchmodat(dir, c.pipe(), pipeMode, 0) // whatever the umask
 }
 
-// Reader is the supervisor's end: non-blocking, and never at its end.
+// Reader returns the supervisor's end. It is non-blocking and never reaches the end of file.
 func (p *Pipe) Reader() *os.File { return p.reader }
 
-// Link returns the FIFO's path as the links in /proc/PID/fd name it; "" where those can't be read.
+// Link returns the FIFO's path as the links in /proc/PID/fd name it. It returns "" where they can't be read.
 func (p *Pipe) Link() string {
 	link, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", p.keeper.Fd()))
 	return link
 }
 
-// Writer opens a program's end. It is open for reading too, so that whoever
-// writes has a reader, without us as well: no SIGPIPE, only a wait when the pipe
-// is full. docs/SECURITY.md says why nothing else can keep a reader. Each program has an open file description of its own, since one may
-// make its own non-blocking.
+// Writer opens a program's end. It is open for reading too, so the FIFO has
+// a reader without a supervisor as well: a write gets no SIGPIPE, it only waits when the pipe
+// is full. docs/SECURITY.md says why nothing else can keep a reader. Each program has an open file
+// description of its own, since a program may make its own non-blocking.
 func (p *Pipe) Writer() (*os.File, error) {
 	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", p.keeper.Fd()), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -105,8 +105,8 @@ func (p *Pipe) Writer() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "output"), nil
 }
 
-// Close closes both ends of ours. What is in the pipe stays there only if
-// somebody else has it open. Release closes them as well.
+// Close closes both ends that the supervisor has open. The content stays only if
+// another process has the pipe open. Release closes both ends as well.
 func (p *Pipe) Close() error {
 	var errs []error
 	for _, f := range []*os.File{p.reader, p.keeper} {

@@ -51,7 +51,7 @@ func openWriter(t *testing.T, p *Pipe) *os.File {
 	return w
 }
 
-// What was written when nobody was left but the program is read by the next
+// What was written when no process was left but the program is read by the next
 // supervisor; the program neither fails nor ends.
 func TestPipeOutlivesItsReader(t *testing.T) {
 	c, _ := claimed(t)
@@ -142,7 +142,7 @@ func TestPipeWhereADirectoryIs(t *testing.T) {
 	}
 }
 
-// fork runs a command as nobody, with stdout.
+// fork runs a command as the user nobody, with stdout.
 func fork(t *testing.T, stdout *os.File, words ...string) error {
 	t.Helper()
 	pid, err := syscall.ForkExec("/bin/"+words[0], words, &syscall.ProcAttr{

@@ -15,23 +15,23 @@ import (
 )
 
 // places are the folders in which services of one runtime directory may have their files. That is one
-// folder, but for an ordinary user's default: it moves with logins, and is with or without
+// folder, except for the default of an ordinary user: that depends on logins and on
 // XDG_RUNTIME_DIR. A name is one service in all of them.
 type places struct {
-	paths []string // the one to be used first
+	paths []string // the first is preferred
 	uid   int      // the owner
 	key   string   // part of the names of their locks
 
 	mu   sync.Mutex
-	open []*Dir // those of paths that are there
-	left []*Dir // those that were
+	open []*Dir // the folders of paths that are there
+	left []*Dir // the folders that were there before
 }
 
-// DefaultDir returns the runtime directory of a user where none was chosen. It is the same
-// with and without XDG_RUNTIME_DIR, where /run/user/UID is there and the user's.
+// DefaultDir returns the runtime directory of a user that has chosen none. It is the same
+// with and without XDG_RUNTIME_DIR where /run/user/UID exists and belongs to the user.
 func DefaultDir(uid int) string { return usable(defaultDirs(uid), uid)[0] }
 
-// defaultDirs are all folders that may be a user's default, as far as we know.
+// defaultDirs returns all known folders that may be a user's default.
 func defaultDirs(uid int) []string {
 	if uid == 0 {
 		return []string{"/run/respawner"}
@@ -44,7 +44,7 @@ func defaultDirs(uid int) []string {
 	return slices.Compact(append(dirs, fmt.Sprintf("/tmp/respawner-%d", uid)))
 }
 
-// usable returns those of a user's default folders that the user can have now. There is always one.
+// usable returns the default folders that the user can use now. There is always one.
 func usable(dirs []string, uid int) []string {
 	last := len(dirs) - 1
 	return append(slices.DeleteFunc(slices.Clone(dirs[:last]), func(dir string) bool {
@@ -66,7 +66,7 @@ func placesOf(path string, uid int) *places {
 }
 
 // keyOf returns what stands for the places in the name of a lock. Chroots and containers with a folder
-// of the same path have another one. It outlives the folder.
+// of the same path have another key. The key outlives the folder.
 func keyOf(paths []string) string {
 	above, base := filepath.Split(paths[0])
 	if len(paths) > 1 {
@@ -103,7 +103,7 @@ func (p *places) look() []*Dir {
 	return p.open
 }
 
-// enter opens one of the folders. One that can't be used has nothing of the owner's: it is passed over.
+// enter opens one of the folders. It passes over a folder that can't be used: the owner has no files there.
 func (p *places) enter(path string) *Dir {
 	d, err := openFolder(path)
 	if err != nil {
@@ -142,7 +142,7 @@ func (d *Dir) all() []*Dir {
 	return []*Dir{d}
 }
 
-// of returns the folder in which a service has its files, or would have them.
+// of returns the folder in which a service has its files, or would have files.
 func (d *Dir) of(name string) *Dir {
 	dirs := d.all()
 	for _, files := range [][]string{{".lock"}, {".json", definitionFile(""), ".history"}} {
@@ -157,7 +157,7 @@ func (d *Dir) of(name string) *Dir {
 
 func (d *Dir) contains(name string) bool { return d.inode(name) != inode{} }
 
-// inode returns what has a name in the directory, zero for nothing.
+// inode returns the inode that has a name in the directory, zero for none.
 func (d *Dir) inode(name string) inode {
 	var st unix.Stat_t
 	if unix.Fstatat(int(d.file.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
@@ -166,14 +166,14 @@ func (d *Dir) inode(name string) inode {
 	return inode{st.Dev, st.Ino}
 }
 
-// openAny opens the first of the folders that is there. The error is of the one that comes first, or of
-// one that must not be used.
+// openAny opens the first of the folders that exists. The error is that of the first folder, or that of
+// a folder that must not be used.
 func (p *places) openAny() (*Dir, error) {
 	var first error
 	for _, path := range p.paths {
 		d, err := openFolder(path)
 		if err == nil {
-			if d.owner != p.uid { // root, and groups, may ask for others
+			if d.owner != p.uid { // root, and groups, may ask for services of other users
 				p = placesOf(path, d.owner)
 			}
 			d.places, p.open = p, []*Dir{d}

@@ -18,20 +18,20 @@ const Version = 1
 // newline.
 const MaxRequest = 4096
 
-// The operations of version 1. Each is answered by one Reply; those that take
-// time by another one when they are done.
+// The operations of version 1. The supervisor answers each with one Reply, and an operation that takes
+// time with a second Reply when it is done.
 const (
 	OpStatus  = "status"
-	OpStop    = "stop"    // a second reply when nobody is left
+	OpStop    = "stop"    // a second reply when no process is left
 	OpRestart = "restart" // a second reply when it is up again
 	OpReload  = "reload"  // the reload signal, to the main process; the reply has an Event too
 	OpSignal  = "signal"  // Signal to the main process, or to All
-	OpReset   = "reset"   // forget crashes; restart now if that is due later
+	OpReset   = "reset"   // forget crashes; if a restart waits, restart now
 	OpWait    = "wait"    // a second reply when the service is in the state For
 	OpEvents  = "events"  // a reply for each event from then on
 	OpReopen  = "reopen"  // log files are opened anew
-	OpRelease = "release" // the client itself is no process of the service any more
-	OpUpgrade = "upgrade" // an Upgrade; when Checked, a second reply when it has come about
+	OpRelease = "release" // the supervisor no longer counts the client as a process of the service
+	OpUpgrade = "upgrade" // a reply with an Upgrade; when Checked, a status, and a second one after the upgrade
 )
 
 // The states that OpWait waits for.
@@ -46,13 +46,13 @@ type Request struct {
 	Op string `json:"op"`
 
 	// Signal is the number of the signal of OpSignal, 1 to 64; All sends it
-	// to each process of the service. Of OpStop it is what is sent in the place
+	// to each process of the service. For OpStop it is the signal that is sent instead
 	// of TERM, this once; 0 is TERM.
 	Signal int  `json:"signal,omitempty"`
 	All    bool `json:"all,omitempty"`
 
-	// Timeout is how many seconds processes have to end before they are killed,
-	// this once, of OpStop; nil is what the service was started with.
+	// Timeout is for OpStop: how many seconds processes have to end before they are killed,
+	// this once. nil is the timeout that the service was started with.
 	Timeout *float64 `json:"timeout,omitempty"`
 
 	// Force has OpReload send the signal to a process without a handler, too.
@@ -74,7 +74,7 @@ type Reply struct {
 	Status *Status `json:"status,omitempty"`
 	Event  *Event  `json:"event,omitempty"`
 
-	// Upgrade says which binary it would be.
+	// Upgrade is the binary that would be exec'ed.
 	Upgrade *Upgrade `json:"upgrade,omitempty"`
 }
 
@@ -83,7 +83,7 @@ type Reply struct {
 type Upgrade struct {
 	Binary  string   `json:"binary"`
 	Args    []string `json:"args"`
-	Version string   `json:"version"` // that runs now
+	Version string   `json:"version"` // of the binary that runs now
 }
 
 // Code tells errors apart.
@@ -91,11 +91,11 @@ type Code string
 
 // The codes of errors.
 const (
-	CodeRequest Code = "request" // it can't be understood
-	CodeDenied  Code = "denied"  // who asks may not
-	CodeBusy    Code = "busy"    // too many wait or ask already
+	CodeRequest Code = "request" // the request can't be understood
+	CodeDenied  Code = "denied"  // the client's user may not ask
+	CodeBusy    Code = "busy"    // too many clients wait or ask already
 	CodeState   Code = "state"   // the service is in no state for it
-	CodeFailed  Code = "failed"  // it was tried, and came to nothing
+	CodeFailed  Code = "failed"  // the operation was tried, and failed
 )
 
 // Refusal is the error of a Reply.
@@ -106,15 +106,15 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Text }
 
-// ErrRequest is what a request that can't be understood is refused with.
+// ErrRequest is the error for a request that can't be understood.
 var ErrRequest = errors.New("bad request")
 
 // lastSignal is the kernel's _NSIG.
 const lastSignal = 64
 
-// CutRequest takes the first line off what a client has sent so far, without its
-// newline; whole tells that there is one. The error wraps [ErrRequest]: there
-// is, or will be, one that is too long.
+// CutRequest takes the first line off the bytes that a client has sent so far, without its
+// newline. whole reports whether there is a whole line. The error wraps [ErrRequest] where
+// the line is, or will be, too long.
 func CutRequest(sent []byte) (line, rest []byte, whole bool, err error) {
 	line, rest, whole = bytes.Cut(sent, []byte("\n"))
 	if len(line) >= MaxRequest {
@@ -168,17 +168,17 @@ func (r Request) Patience() *time.Duration {
 	return &d
 }
 
-// Seconds returns a duration as a Request has it.
+// Seconds returns a duration in the form of a Request's Timeout.
 func Seconds(d time.Duration) *float64 {
 	s := d.Seconds()
 	return &s
 }
 
-// Line is v as it goes over the wire: one JSON object and a newline.
+// Line returns v as it is sent: one JSON object and a newline.
 func Line(v any) []byte {
 	var b bytes.Buffer
 	if err := json.NewEncoder(&b).Encode(v); err != nil {
-		panic(err) // only a type that is no JSON: a mistake in this program
+		panic(err) // only for a type that JSON does not have: a mistake in this program
 	}
 	return b.Bytes()
 }
@@ -203,7 +203,7 @@ func (c *conversation) ask(r Request) error {
 // most pid_max (4,194,304) processes.
 const maxReply = 1 << 30
 
-// hear reads the next reply; one with an error is a *Refusal.
+// hear reads the next reply. A reply with an error is returned as a *Refusal.
 func (c *conversation) hear() (Reply, error) {
 	var reply Reply
 	line, err := c.line()
@@ -238,7 +238,7 @@ func (c *conversation) line() ([]byte, error) {
 	}
 }
 
-// status hears a reply that is to have a status.
+// status reads a reply that must have a status.
 func (c *conversation) status() (*Status, error) {
 	reply, err := c.hear()
 	if err == nil && reply.Status == nil {

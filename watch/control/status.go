@@ -15,10 +15,10 @@ type Status struct {
 	// MainPID is the main process, 0 when there is none.
 	MainPID int `json:"main_pid"`
 
-	// SupervisorPID is the process that watches, 0 when nobody does.
+	// SupervisorPID is the supervisor's pid, 0 when there is none.
 	SupervisorPID int `json:"supervisor_pid"`
 
-	// Version is what the supervisor's binary calls itself.
+	// Version is the version of the supervisor's binary.
 	Version string `json:"version,omitempty"`
 
 	// Command is the program by its path, and its arguments; Folder is where it runs.
@@ -37,8 +37,8 @@ type Status struct {
 	// there, are killed; only while the service is being ended.
 	KillAt *time.Time `json:"kill_at,omitempty"`
 
-	// Stuck says in words who is still there though all were killed, and why;
-	// empty while there is nobody.
+	// Stuck says in words which processes are still there though all were killed, and why.
+	// It is empty while there are none.
 	Stuck string `json:"stuck,omitempty"`
 
 	// PIDs are all live processes of the service, ascending.
@@ -47,41 +47,41 @@ type Status struct {
 	// Processes is the same forest with its shape, parents before children.
 	Processes []Process `json:"processes"`
 
-	// Follow is how forks are followed: off, auto or on. Followed says that
-	// the program did put itself into the background.
+	// Follow is how forks are followed: off, auto or on. Followed reports
+	// whether the program did put itself into the background.
 	Follow   string `json:"follow"`
 	Followed bool   `json:"followed"`
 
 	// Tracking is how births are known, from the best way down: kernel-set,
-	// socket-filter, events, scan, pidfile; TrackingReason says why it is not
-	// a better one.
+	// socket-filter, events, scan, pidfile; TrackingReason says why no better way
+	// is used.
 	Tracking       string `json:"tracking"`
 	TrackingReason string `json:"tracking_reason,omitempty"`
 
-	// LostEvents counts the events that the kernel had to drop, Resyncs how
+	// LostEvents counts the reports that the kernel dropped events. Resyncs counts how
 	// often the forest was made whole without them.
 	LostEvents int `json:"lost_events"`
 	Resyncs    int `json:"resyncs"`
 
 	// LastExit is how the service last went down: the last end of the main process, or of
-	// the one whose end was the crash; nil before the first.
+	// the process whose end was the crash. It is nil before the first.
 	LastExit *Exit `json:"last_exit"`
 
-	// Said is the last lines that the program wrote before LastExit, if that was a crash, until
-	// the service has been running for ten minutes. Where there are none, it is what the
+	// Said is the last lines that the program wrote before LastExit, if that was a crash. It stays until
+	// the service has been running for ten minutes. Where there are no such lines, Said is what the
 	// program wrote while it was started again.
 	Said []string `json:"said,omitempty"`
 
 	// Output is where the program's output is kept: the path of a file, syslog,
-	// none, or terminal for that of the supervisor in the foreground.
+	// none, or terminal, which is the terminal of a supervisor in the foreground.
 	Output string `json:"output,omitempty"`
 
-	// Message says in words what a user should know: why it failed, what is
-	// wrong with the pidfile; empty when all is well.
+	// Message says in words what a user should know: why the service failed, what is
+	// wrong with the pidfile. It is empty when all is well.
 	Message string `json:"message,omitempty"`
 }
 
-// Unsupervised is the status of a service of which nothing is known.
+// Unsupervised returns the status of a service of which nothing is known.
 func Unsupervised(name string) *Status {
 	return &Status{Name: name, State: "stopped", PIDs: []int{}, Processes: []Process{}}
 }
@@ -94,12 +94,12 @@ type Process struct {
 	PPID int `json:"ppid"`
 
 	// Role is main, root (could be main: its crash is the service's crash),
-	// stray (came home later: its death means nothing) or empty for the rest.
+	// stray (it became the supervisor's child later: its death means nothing) or empty for the rest.
 	Role string `json:"role,omitempty"`
 }
 
 // Exit is how a process ended: Code when it exited, Signal when it was
-// killed; both -1 when nobody could tell.
+// killed; both are -1 when that is not known.
 type Exit struct {
 	PID    int       `json:"pid"`
 	Code   int       `json:"code"`
@@ -107,25 +107,25 @@ type Exit struct {
 	Core   bool      `json:"core,omitempty"` // it dumped core
 	At     time.Time `json:"time"`
 
-	// By is which side sent the signal: respawner, when the process had not ended After
-	// seconds after it was asked to, or oom-killer, the kernel's; empty for any other one.
+	// By is the sender of the signal: respawner, when the process had not ended After
+	// seconds after it was asked to, or oom-killer, which is the kernel's. It is empty for any other sender.
 	By    string  `json:"by,omitempty"`
 	After float64 `json:"after,omitempty"`
 }
 
-// Event is something that came about in a service. What it can be: started,
+// Event is something that happened in a service. What can be: started,
 // followed, forked, execed, exited, oom-killed, main, running, crashed, backoff,
 // restarting, stopping, killing, stuck, stopped, failed (see package service);
 // signalled, reset, resynced, tracking, adopted, upgraded.
 type Event struct {
-	// Seq counts a service's events; it goes on where an earlier supervisor
-	// has stopped.
+	// Seq counts a service's events. A supervisor goes on with the count of
+	// the one before it.
 	Seq  int64     `json:"seq"`
 	Time time.Time `json:"time"`
 	What string    `json:"what"`
 
-	// PID is whom it is about, 0 for the service; PPID the parent of one that
-	// was forked, Role what one was that has ended, by Exit.
+	// PID is the process that the event is about, 0 for the service. PPID is the parent of a process that
+	// was forked. Role and Exit are those of a process that has ended.
 	PID  int    `json:"pid,omitempty"`
 	PPID int    `json:"ppid,omitempty"`
 	Role string `json:"role,omitempty"`

@@ -25,16 +25,16 @@ func newChanges(name string) (*changes, error) {
 	return &changes{os.NewFile(uintptr(fd), "inotify"), fd, name}, nil
 }
 
-// What tells that something of a supervisor has come or gone: the release of a lock shows as a
-// close, and that a socket is ready as a change of its attributes. What tells that a folder
+// The events that show that a file of a supervisor has come or gone: the release of a lock shows as a
+// close, and a socket that is ready as a change of its attributes. The events that show that a folder
 // has come.
 const (
 	filesChange  = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_TO | unix.IN_CLOSE_WRITE | unix.IN_ATTRIB | unix.IN_MASK_ADD
 	folderChange = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_ONLYDIR | unix.IN_MASK_ADD
 )
 
-// watch has the watch tell of the files in a directory, and in those that may come into being in its
-// place. It is for each look, since they may be others each time.
+// watch adds a directory to the watch, and the places where it may be made anew. It is called for each look,
+// since the folders may be others each time.
 func (c *changes) watch(d *Dir) error {
 	if err := c.watchAbove(d.places.paths); err != nil {
 		return err
@@ -47,8 +47,8 @@ func (c *changes) watch(d *Dir) error {
 	return nil
 }
 
-// watchAbove has the watch tell when one of the folders comes into being: it watches what there is of
-// those above it, from the top down, so that none comes unseen.
+// watchAbove adds the folders above the folders to the watch, so that it sees one come into being. It watches
+// those that exist from the top down, so that none comes unseen.
 func (c *changes) watchAbove(paths []string) error {
 	for _, path := range paths {
 		for i := 0; i <= len(path); i++ {
@@ -76,8 +76,8 @@ func (c *changes) add(path string, mask uint32) error {
 
 func (c *changes) close() { c.file.Close() }
 
-// wait waits until the watch has something to tell, until end, which is no
-// error, or until ctx is done. A zero end is none.
+// wait waits until the watch has an event, until the time end, which is no
+// error, or until ctx is done. A zero end means no limit.
 func (c *changes) wait(ctx context.Context, end time.Time) error {
 	if err := c.file.SetReadDeadline(end); err != nil {
 		return err
@@ -114,8 +114,8 @@ func (d *Dir) Await(ctx context.Context, name string) error {
 	}
 }
 
-// awaitBack waits until a file of a service is there, as long as that has a supervisor which puts it back, and
-// for Patience at most. It returns the folder in which it would be.
+// awaitBack waits until a file of a service is there. It waits as long as the service has a supervisor, which puts the file
+// back, and for Patience at most. It returns the folder in which the file belongs.
 func (d *Dir) awaitBack(name, file string) *Dir {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
@@ -135,7 +135,7 @@ func (d *Dir) awaitBack(name, file string) *Dir {
 	return d.of(name)
 }
 
-// AwaitDir is OpenDir that waits until the directory exists, or until ctx is
+// AwaitDir opens the runtime directory as OpenDir does, but waits until it exists, or until ctx is
 // done.
 func AwaitDir(ctx context.Context, path string) (*Dir, error) {
 	p := placesOf(path, os.Geteuid())
@@ -157,8 +157,8 @@ func AwaitDir(ctx context.Context, path string) (*Dir, error) {
 	}
 }
 
-// openPidfd opens the supervisor at the other end of a connection: the pid is
-// its own as long as that connection stands.
+// openPidfd returns a pidfd of the supervisor at the other end of a connection. The pid is
+// the supervisor's as long as that connection stands.
 func openPidfd(pid int) (int, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -177,7 +177,7 @@ func await(pidfd int) error {
 	}
 }
 
-// Watch calls look at once, and again whenever something of a supervisor has come
+// Watch calls look at once, and again whenever a file of a supervisor has come
 // or gone, until ctx is done or look returns an error, which is returned.
 func (d *Dir) Watch(ctx context.Context, look func() error) error {
 	changes, err := newChanges(d.path)
