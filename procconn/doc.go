@@ -45,7 +45,7 @@
 // # Following some processes at no cost
 //
 // A receiver of all events is woken by every fork and exit of the machine, and slows them all down. A filter that the
-// kernel runs before it queues an event, or wakes anybody, spares that. There are two, both attached after Dial, for they
+// kernel runs before it queues an event, or wakes a receiver, spares that. There are two, both attached after Dial, for they
 // would drop the acknowledgement of LISTEN, and both pass what Probe needs:
 //
 //   - [Conn.Track] makes a [Set], an eBPF program with a map: the processes that were added, and all that descend from them.
@@ -68,8 +68,8 @@
 // LISTEN adds one to the kernel's count of listeners, IGNORE takes one off (drivers/connector/cn_proc.c). Closing the
 // socket does neither, in any version: since 6.6 it frees what the kernel noted about the socket, but the count stays. A
 // count that is too high costs every fork on the machine some tens of nanoseconds, as the kernel makes the event and then
-// finds the group empty. A count that is too low silences every listener there is. Before 6.6 the count is anybody's to
-// lower, and some kernels (6.6 before 6.6.18, 6.7 before 6.7.6) reset it to zero by themselves, so an IGNORE, however
+// finds the group empty. A count that is too low silences every listener there is. Before 6.6 any process can
+// lower the count, and some kernels (6.6 before 6.6.18, 6.7 before 6.7.6) reset it to zero by themselves, so an IGNORE, however
 // well it balances our LISTEN, can make it negative and the next program's LISTEN futile. So Close only closes, as the
 // kernel would do for us if we were killed.
 package procconn

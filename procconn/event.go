@@ -49,7 +49,7 @@ func (k Kind) String() string {
 
 // Event is one process event: struct proc_event of include/uapi/linux/cn_proc.h. It holds no pointers and is comparable.
 //
-// What the kernel calls a pid is the id of a thread, and its tgid is what everybody else calls a pid: the id of the
+// What the kernel calls a pid is the id of a thread, and its tgid is what all other programs call a pid: the id of the
 // process, which is that of its first thread.
 type Event struct {
 	Kind Kind

@@ -31,7 +31,7 @@ type Set struct {
 // are there. From then on the Conn receives only, for processes and not for other threads:
 //
 //   - Fork, when the parent is in the set. The child is by then, too: whatever happens to the event, no descendant is missed.
-//   - Fork by anybody else, when the child's pid is in the set: its former owner is dead, and the pid was given away. By
+//   - Fork by any other process, when the child's pid is in the set: its former owner is dead, and the pid was given away. By
 //     then it is not in the set any more.
 //   - Exec, and Exit of the first thread, of those in the set.
 //   - Comm of our own process, for [Conn.Probe].
@@ -153,7 +153,7 @@ func (s *Set) Birth(pid int) (b Birth, ok bool, err error) {
 	return e.birth(uint32(pid)), true, nil
 }
 
-// Births returns the processes of the set, in the order of their births, so children come after their parents. Those who were
+// Births returns the processes of the set, in the order of their births, so children come after their parents. Processes that were
 // added come first.
 //
 // Dead parents may be missing, since they are forgotten, and a Parent may name one that had the pid of an earlier time: it
