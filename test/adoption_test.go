@@ -49,7 +49,7 @@ func TestAdoption(t *testing.T) {
 
 func (s *service) mustBeOrphaned(main int) {
 	s.t.Helper()
-	s.says("is running, but nobody supervises it", 4)
+	s.says("is running without a supervisor", 4)
 	st := s.status()
 	if st.State != "orphaned" || st.MainPID != main || !strings.Contains(st.Message, "adopt") {
 		s.t.Fatalf("should be orphaned: %+v", st)

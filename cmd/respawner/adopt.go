@@ -10,8 +10,8 @@ import (
 	"respawner/watch/control"
 )
 
-// adopt gives services whose supervisor has died a new one, which goes on as
-// that one would have.
+// adopt gives services whose supervisor has died a new supervisor. It goes on as
+// the dead one would have.
 func adopt(o options) error {
 	return o.each(supervised, ifKnown(adoptOne), func(_ string, out result) string { return out.text })
 }
@@ -43,8 +43,8 @@ func adoptStale(dir *control.Dir, name string) (string, error) {
 	return rep.Text, err
 }
 
-// finish ends what the dead supervisor of a service has left, by giving it a
-// new one for that.
+// finish ends the processes that a dead supervisor has left. It starts a new supervisor
+// for that.
 func (o options) finish(dir *control.Dir, name string) (string, error) {
 	if err := dir.Trust(); err != nil {
 		return "", err

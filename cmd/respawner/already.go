@@ -13,9 +13,9 @@ import (
 	"respawner/watch/service"
 )
 
-// alreadyRuns tells of a service that has a supervisor. The error says in what it is another one than
-// was asked for. One that is being ended, or is to be, it sees to its end; ending reports that: there
-// is place for a new one then.
+// alreadyRuns reports on a service that has a supervisor. The error says in what the service differs from
+// the one that was asked for. If the service is being ended, or is to be, alreadyRuns waits for its end and ending
+// is true: a new one can be started then.
 func (s *supervision) alreadyRuns() (ending bool, err error) {
 	name := s.o.Name
 	st, presence, err := startedUp(s.dir, name)
@@ -75,7 +75,7 @@ func awaitStart(dir *control.Dir, name string) error {
 	return err
 }
 
-// asAsked tells that a service runs as it was asked for. The error says why it does not.
+// asAsked reports that a service runs as it was asked for. The error says why it does not.
 func (s *supervision) asAsked(st *control.Status) error {
 	if s.o.Then == watch.ThenRun {
 		if st.State == service.Backoff.String() {
@@ -93,7 +93,7 @@ func (s *supervision) asAsked(st *control.Status) error {
 	return nil
 }
 
-// waitsForStart says of a service in backoff why it does not run, and when it is started again.
+// waitsForStart returns why a service in backoff does not run, and when it is started again.
 func waitsForStart(st control.Status, now time.Time) string {
 	when := "soon"
 	if st.NextStart != nil {
@@ -103,8 +103,8 @@ func waitsForStart(st control.Status, now time.Time) string {
 	return fmt.Sprintf("%s has crashed (%s) and is started again %s: respawner reset %s starts it at once", st.Name, why, when, st.Name)
 }
 
-// sameDefinition returns nil where the service runs with the very command and options that this one is
-// to run with.
+// sameDefinition returns nil where the service runs with the command and options of
+// this start.
 func (s *supervision) sameDefinition() error {
 	has, err := s.dir.Definition(s.o.Name)
 	if err != nil {
@@ -118,12 +118,12 @@ func (s *supervision) sameDefinition() error {
 	return nil
 }
 
-// sameCommand returns nil unless what a dead supervisor has left runs another command than this one is
-// to run. Options count from the takeover on.
+// sameCommand returns nil unless the processes that a dead supervisor has left run another command than
+// this start. Options take effect with the takeover.
 func (s *supervision) sameCommand() error {
 	state, err := s.dir.State(s.o.Name)
 	if err != nil {
-		return nil // goOn tells of that
+		return nil // goOn reports that
 	}
 	left, err := watch.Left(state)
 	if err != nil || len(left.PIDs) == 0 {
@@ -131,7 +131,7 @@ func (s *supervision) sameCommand() error {
 	}
 	has, err := s.dir.Definition(s.o.Name)
 	if err != nil {
-		return nil // there is nothing to hold it against
+		return nil // there is no definition to compare with
 	}
 	if differs := commandDifferences(has, s.o.definition(s.path)); len(differs) > 0 {
 		return exitError{code: exitFailure, msg: fmt.Sprintf("%s runs on without a supervisor, with %s: "+

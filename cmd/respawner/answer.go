@@ -78,7 +78,7 @@ type (
 	}
 )
 
-// orNull is a value that is null in JSON where there is none.
+// orNull returns a value that is null in JSON where it is the zero value.
 func orNull[T comparable](v T) *T {
 	var none T
 	if v == none {
@@ -94,7 +94,7 @@ func timeOrNull(t time.Time) *time.Time {
 	return &t
 }
 
-// answerOf is what is printed of a service, with what its processes use now.
+// answerOf returns what is printed of a service, with what its processes use now.
 func answerOf(s *control.Status) serviceAnswer {
 	a := serviceAnswer{
 		Status: s, Since: timeOrNull(s.Since), MainPID: orNull(s.MainPID), SupervisorPID: orNull(s.SupervisorPID), Version: orNull(s.Version),
@@ -114,8 +114,8 @@ func answerOf(s *control.Status) serviceAnswer {
 	return a
 }
 
-// use notes what a process uses, and adds it to that of its service: what its children have
-// used that are no more, too.
+// use notes what a process uses, and adds it to the use of its service. The time of children
+// that have ended is included.
 func (p *processAnswer) use(info seen, service *serviceAnswer) {
 	memory, told := readPSS(p.PID)
 	if !told {
@@ -151,7 +151,7 @@ func answerOfEvent(ev named) eventAnswer {
 	}
 }
 
-// answerOfLives is the history of services that have one, in the order in which they were named.
+// answerOfLives returns the history of services that have one, in the order in which they were named.
 func answerOfLives(all []life) []historyAnswer {
 	answer := []historyAnswer{}
 	for _, l := range all {

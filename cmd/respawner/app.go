@@ -20,7 +20,7 @@ const (
 	exitNotFound      = 127
 )
 
-// usageError is a command line that cannot be meant: one line that says what
+// usageError is the error of a wrong command line. It is one line that says what
 // is wrong and what would be right. Its exit code is exitUsage.
 type usageError struct{ msg string }
 
@@ -30,17 +30,17 @@ func usagef(format string, a ...any) error {
 	return usageError{fmt.Sprintf(format, a...)}
 }
 
-// exitError is an error with an exit code of its own. With an empty msg there
-// is nothing left to say: only the code matters.
+// exitError is an error with an exit code of its own. An empty msg
+// prints nothing: only the code matters.
 type exitError struct {
 	code  int
 	msg   string
-	quote []string // what a program said of it
+	quote []string // what a program wrote about it
 }
 
 func (e exitError) Error() string { return e.msg }
 
-// exitCode is the exit code that err asks for.
+// exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	var exit exitError
 	var usage usageError
@@ -55,7 +55,7 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// newApp is the command line. Its own options are common to all commands.
+// newApp returns the command line. Its own options are common to all commands.
 func newApp(all []command) *cli.App {
 	cli.HelpPrinter = printHelp
 	app := &cli.App{
@@ -72,7 +72,7 @@ func newApp(all []command) *cli.App {
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return usageError{err.Error()}
 		},
-		// Whoever calls run decides on messages and exit codes.
+		// The caller of run decides on messages and exit codes.
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
 	for _, c := range all {
@@ -82,7 +82,7 @@ func newApp(all []command) *cli.App {
 	return app
 }
 
-// run does what the words of a command line (without the program's name) ask.
+// run carries out a command line, given without the program's name.
 func run(app *cli.App, words []string) error {
 	argv, err := normalise(words, app)
 	if err != nil {

@@ -38,9 +38,9 @@ func normalise(words []string, app *cli.App) ([]string, error) {
 	return p.inOrder(app, slices.Concat(words, args), args)
 }
 
-// isOfProgram says why the word that was dealt with last, with an error or none, must
-// be the program's of a start: it is an option that start does not have, or one more
-// operand. It is empty where it need not be.
+// isOfProgram returns why the last word that was read must belong to the program of a
+// start: it is an option that start does not have, or one more
+// operand. It returns "" where the word need not be the program's.
 func (p *permuter) isOfProgram(app *cli.App, err error) string {
 	if len(p.operands) < 2 || p.operands[0] != "start" {
 		return ""
@@ -59,8 +59,8 @@ func (p *permuter) isOfProgram(app *cli.App, err error) string {
 	return ""
 }
 
-// misplaced says of an option that a command does not take which ones do; it is empty
-// for one that the command takes.
+// misplaced returns which commands take an option that this command does not take. It returns ""
+// for an option that the command takes.
 func misplaced(app *cli.App, command, spelling string) string {
 	if flagCalled(spelling, app.Flags) != nil || flagCalled(spelling, app.Command(command).Flags) != nil {
 		return ""
@@ -68,7 +68,7 @@ func misplaced(app *cli.App, command, spelling string) string {
 	return fmt.Sprintf("option %s does not belong to %s, but to %s", spelling, command, takers(app, spelling))
 }
 
-// inOrder gives each option to who takes it: the app, or the command.
+// inOrder gives each option to the side that takes it: the app, or the command.
 func (p *permuter) inOrder(app *cli.App, words, args []string) ([]string, error) {
 	command := &cli.Command{}
 	if len(p.operands) > 0 {
@@ -95,7 +95,7 @@ func (p *permuter) inOrder(app *cli.App, words, args []string) ([]string, error)
 	return slices.Concat(common, []string{command.Name}, own, []string{"--"}, p.operands[1:], args), nil
 }
 
-// takers names the commands that take an option.
+// takers returns the names of the commands that take an option.
 func takers(app *cli.App, spelling string) string {
 	var names []string
 	for _, c := range app.Commands {
@@ -110,7 +110,7 @@ func takers(app *cli.App, spelling string) string {
 // its value only when that begins with "/".
 type optionalValue struct{ *cli.StringFlag }
 
-// arity says whether an option has a value.
+// arity is whether an option has a value.
 type arity int
 
 const (
@@ -119,9 +119,9 @@ const (
 	needsValue
 )
 
-// aritiesOf indexes all options by what users type: "-n", "--respawn-limit".
-// A spelling may mean one thing to one command and another to the next, but
-// which of the words is its value must not depend on that.
+// aritiesOf returns the arity of each option by its spelling: "-n", "--respawn-limit".
+// A spelling may mean different options to different commands, but
+// it must have the same arity for all of them.
 func aritiesOf(app *cli.App) map[string]arity {
 	known := make(map[string]arity)
 	note := func(flags []cli.Flag) {
@@ -138,7 +138,7 @@ func aritiesOf(app *cli.App) map[string]arity {
 	return known
 }
 
-// flagCalled is the flag that users call so, nil for none.
+// flagCalled returns the flag with a spelling, nil for none.
 func flagCalled(spelling string, flags []cli.Flag) cli.Flag {
 	for _, f := range flags {
 		if slices.ContainsFunc(f.Names(), func(name string) bool { return dashed(name) == spelling }) {
@@ -171,7 +171,7 @@ type option struct {
 	value    string
 }
 
-// word is the option in the form urfave cannot mistake, --name or
+// word returns the option in a form that urfave cannot mistake, --name or
 // --name=value, whatever the value looks like. All spellings get one name,
 // since urfave refuses two forms of one flag in a command line.
 func (o option) word(f cli.Flag) string {
@@ -191,7 +191,7 @@ type permuter struct {
 	places   []int // of the operands among the words
 }
 
-// step deals with the next word, and with the one after it where that is the
+// step reads the next word, and the word after it where that is the
 // value of an option.
 func (p *permuter) step() error {
 	word := p.take()

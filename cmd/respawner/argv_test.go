@@ -130,7 +130,7 @@ func FuzzArgv(f *testing.F) {
 }
 
 // One spelling may mean different things to two commands, but it has a value
-// for all of them or for none: else nobody knew which words are operands.
+// for all of them or for none: else the operands could not be told from values.
 func TestAritiesAgree(t *testing.T) {
 	known := map[string]arity{}
 	for _, c := range commands() {

@@ -8,8 +8,8 @@ import (
 	"respawner/watch/control"
 )
 
-// restart ends services and starts them anew. One that has ended is started as before, if it was named
-// itself: a pattern means those that have a supervisor.
+// restart ends services and starts them anew. A service that has ended is started as before, if it was named
+// itself: a pattern means services that have a supervisor.
 func restart(o options) error {
 	return o.each(supervised, ifKnown(restartOne), func(_ string, out result) string { return out.text })
 }
@@ -71,7 +71,7 @@ func sendSignal(o options) error {
 	})
 }
 
-// reopen has supervisors open their log files anew.
+// reopen makes supervisors open their log files anew.
 func reopen(o options) error {
 	return o.ask(control.Request{Op: control.OpReopen}, func(s *control.Status) string {
 		return fmt.Sprintf("%s opens its log files anew", s.Name)
@@ -85,15 +85,15 @@ func reset(o options) error {
 	})
 }
 
-// ask asks for an operation on all services that were named, and says what
-// came of it.
+// ask requests an operation on all services that were named, and prints the
+// outcome.
 func (o options) ask(r control.Request, said func(*control.Status) string) error {
 	return o.each(supervised, ifKnown(func(ctx context.Context, dir *control.Dir, name string) result {
 		return askOne(ctx, dir, name, r)
 	}), func(_ string, out result) string { return said(out.status) })
 }
 
-// askOne asks for an operation on one service. Without a supervisor the error is errNotRunning.
+// askOne requests an operation on one service. Without a supervisor the error is errNotRunning.
 func askOne(ctx context.Context, dir *control.Dir, name string, r control.Request) (out result) {
 	if r.Op == control.OpRestart {
 		defer (&progress{}).watch(ctx, dir, name)()

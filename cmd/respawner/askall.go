@@ -10,14 +10,14 @@ import (
 	"respawner/watch/control"
 )
 
-// glance is how long a view of all services waits for one that does not
+// glance is how long a view of all services waits for a service that does not
 // answer.
 const glance = 2 * time.Second
 
-// stateUnknown is that of a service whose supervisor does not answer.
+// stateUnknown is the state of a service whose supervisor does not answer.
 const stateUnknown = "unknown"
 
-// openRuntimeDir opens the runtime directory to ask; nil where there is none,
+// openRuntimeDir opens the runtime directory to ask. It returns nil where there is none,
 // since nothing was started yet.
 func openRuntimeDir(path string) (*control.Dir, error) {
 	dir, err := control.OpenDir(path)
@@ -27,7 +27,7 @@ func openRuntimeDir(path string) (*control.Dir, error) {
 	return dir, err
 }
 
-// serviceNames are all services of a runtime directory, which may be nil.
+// serviceNames returns all services of a runtime directory, which may be nil.
 func serviceNames(dir *control.Dir) ([]string, error) {
 	if dir == nil {
 		return nil, nil
@@ -35,8 +35,8 @@ func serviceNames(dir *control.Dir) ([]string, error) {
 	return dir.Names()
 }
 
-// askAll asks for all services at once, in their order. One that does not
-// answer in time does not keep the others waiting: its status says so.
+// askAll returns the status of all services, in their order. It asks all at once: a service that does not
+// answer in time does not keep the others waiting, and its status says so.
 func askAll(dir *control.Dir, names []string, patience time.Duration) []*control.Status {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -66,7 +66,7 @@ func inTime(ctx context.Context, name string, answer <-chan *control.Status) *co
 	}
 }
 
-// unknown is the status of a service that could not be asked.
+// unknown returns the status of a service that could not be asked.
 func unknown(name string, err error) *control.Status {
 	s := control.Unsupervised(name)
 	s.State, s.Message = stateUnknown, err.Error()

@@ -15,8 +15,8 @@ import (
 	"respawner/watch"
 )
 
-// report is what the supervisor in the background tells the command that
-// started it, once: one JSON object.
+// report is one JSON object that the supervisor in the background sends once to the command that
+// started it.
 type report struct {
 	Status int    `json:"status"`
 	Text   string `json:"text"`
@@ -27,13 +27,13 @@ type report struct {
 	// Warning is what the user should know besides.
 	Warning string `json:"warning,omitempty"`
 
-	// Started tells that the program was started anew.
+	// Started reports that the program was started anew.
 	Started bool `json:"started,omitempty"`
 
-	// Already tells that the service ran before, and nothing was started.
+	// Already reports that the service ran before, and nothing was started.
 	Already bool `json:"already,omitempty"`
 
-	// Ended tells that this supervisor has nothing more to do.
+	// Ended reports that this supervisor has nothing more to do.
 	Ended bool `json:"ended,omitempty"`
 }
 
@@ -57,7 +57,7 @@ func (o options) sayAlready(r report) {
 	}
 }
 
-// sayWarning says on stderr what the user should know besides.
+// sayWarning prints the warning on stderr.
 func (r report) sayWarning() {
 	if r.Warning != "" {
 		fmt.Fprintf(os.Stderr, "respawner: warning: %s\n", printable(r.Warning))
@@ -66,7 +66,7 @@ func (r report) sayWarning() {
 
 // backgroundEnv tells the supervisor in the background that descriptor 3 is
 // the pipe for its report. Its value is the caller's procsEnv; thenEnv's is
-// what becomes of a service whose supervisor has died, and by which signal it is ended.
+// what becomes of a service whose supervisor has died, and by which signal the service is ended.
 const (
 	backgroundEnv = "RESPAWNER_BACKGROUND"
 	thenEnv       = "RESPAWNER_THEN"
@@ -111,14 +111,14 @@ func startBackground(again invocation, then watch.Then) (rep report, err error) 
 	return rep, brokenOff(broken, err)
 }
 
-// passOn has a start that is broken off end what it began.
+// passOn makes a start that is broken off end the supervisor that it began.
 func passOn(signals <-chan os.Signal, supervisor *os.Process, broken chan<- interrupt) {
 	for sig := range signals {
 		select {
 		case broken <- interrupt{sig}:
 		default: // it was before
 		}
-		_ = supervisor.Signal(syscall.SIGTERM) // if it is gone, that is what was wanted
+		_ = supervisor.Signal(syscall.SIGTERM) // an error means that it has ended already
 	}
 }
 
@@ -138,7 +138,7 @@ func outcome(pipe io.Reader, end func() error) (rep report, err error) {
 	return rep, nil
 }
 
-// valueOf is the value of a variable in an environment, "" if it is not there.
+// valueOf returns the value of a variable in an environment, "" if it is not there.
 func valueOf(env []string, name string) string {
 	for _, v := range env {
 		if value, found := strings.CutPrefix(v, name+"="); found {
@@ -148,7 +148,7 @@ func valueOf(env []string, name string) string {
 	return ""
 }
 
-// reportPipe is the pipe for the report, if this is the process in the
+// reportPipe returns the pipe for the report, if this is the process in the
 // background. The program to be started must not inherit any of it.
 func reportPipe(o *options) *os.File {
 	procs, background := os.LookupEnv(backgroundEnv)
@@ -166,15 +166,15 @@ func reportPipe(o *options) *os.File {
 	}
 	var st syscall.Stat_t
 	if syscall.Fstat(3, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFIFO {
-		return nil // somebody else has set the variable; an os.File would close 3, whatever that is by then
+		return nil // another program has set the variable; an os.File would close 3, whatever that is by then
 	}
 	syscall.CloseOnExec(3)
 	o.Then, o.Halt.Signal, o.Foreground = watch.Then(then), halt, false
 	return os.NewFile(3, "report")
 }
 
-// sendReport tells the command that waits, and lets it go.
+// sendReport sends the report to the command that waits, and closes the pipe.
 func sendReport(pipe *os.File, r report) {
 	err := errors.Join(json.NewEncoder(pipe).Encode(r), pipe.Close())
-	_ = err // it has been killed meanwhile: the service goes on without it
+	_ = err // the command was killed meanwhile: the service goes on without it
 }

@@ -11,9 +11,9 @@ import (
 // since hostile ones may be huge.
 const maxCmdline = 4096
 
-// cmdline is the command line of a process, blanks between its words. For a
-// process without one (a zombie, a kernel thread) it is its name in brackets,
-// and empty for one that is gone. Of one that keeps its memory locked it is the
+// cmdline returns the command line of a process, with blanks between its words. For a
+// process without one (a zombie, a kernel thread) it returns the name in brackets.
+// For a process that is gone it returns "". For a process that keeps its memory locked it returns the
 // executable.
 func cmdline(pid int) string {
 	line, answered := readMemory(pid, "cmdline", linePatience)
@@ -29,8 +29,8 @@ func cmdline(pid int) string {
 	return ""
 }
 
-// readProc reads a small file of /proc; one that cannot be read is as good as
-// empty, since its process may end at any time.
+// readProc returns a small file of /proc. It returns nothing for a file that cannot be read,
+// since its process may end at any time.
 func readProc(pid int, file string) []byte {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/%s", pid, file))
 	if err != nil {

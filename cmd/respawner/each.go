@@ -11,21 +11,21 @@ import (
 	"respawner/watch/control"
 )
 
-// result is what came of asking for one service.
+// result is the outcome for one service.
 type result struct {
 	status   *control.Status
 	presence control.Presence
-	text     string // what there is to be said of it
+	text     string // what is printed of the outcome
 	err      error
 }
 
 // lister lists services of a runtime directory.
 type lister func(*control.Dir) ([]string, error)
 
-// errNotRunning is the error of what only a supervisor can do.
+// errNotRunning is the error of an operation that needs a supervisor, without one.
 var errNotRunning = errors.New("not running")
 
-// supervised are the services that have a supervisor, or had one that died.
+// supervised returns the services that have a supervisor, or had one that died.
 func supervised(dir *control.Dir) ([]string, error) {
 	names, err := dir.Names()
 	if err != nil {
@@ -44,8 +44,8 @@ func supervised(dir *control.Dir) ([]string, error) {
 	return out, nil
 }
 
-// services opens the runtime directory, nil where there is none, and finds the
-// services that were named; a pattern means those of known.
+// services opens the runtime directory, nil where there is none, and returns the
+// services that were named. A pattern means services of known.
 func (o options) services(known lister) (*control.Dir, []string, error) {
 	dir, err := control.OpenDir(o.RuntimeDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +58,7 @@ func (o options) services(known lister) (*control.Dir, []string, error) {
 	return dir, names, err
 }
 
-// ifKnown returns do for services that are known here; the others are errors.
+// ifKnown returns an asker that calls do for services that are known here. Other services are errors.
 func ifKnown(do asker) asker {
 	return func(ctx context.Context, dir *control.Dir, name string) result {
 		if err := known(dir, name); err != nil {
@@ -71,8 +71,8 @@ func ifKnown(do asker) asker {
 // asker does something with one service. The directory may be nil.
 type asker func(ctx context.Context, dir *control.Dir, name string) result
 
-// each does something with all services that were named, and tells of each in
-// the order of the names: what is to be said of it, or what failed.
+// each calls an asker for all services that were named, and prints the outcome of each in
+// the order of the names.
 func (o options) each(known lister, do asker, said func(string, result) string) error {
 	ctx, cancel := interruptible()
 	defer cancel()
@@ -103,8 +103,8 @@ func (o options) each(known lister, do asker, said func(string, result) string) 
 	return err
 }
 
-// atOnce does something for each name, all at once, and hands out what came of
-// it in the order of the names, each as soon as it is there.
+// atOnce calls a function for each name, all at once. It hands out the outcomes
+// in the order of the names, each as soon as it is there.
 func atOnce(names []string, do func(string) result) iter.Seq2[int, result] {
 	return func(yield func(int, result) bool) {
 		results := make([]chan result, len(names))
@@ -120,7 +120,7 @@ func atOnce(names []string, do func(string) result) iter.Seq2[int, result] {
 	}
 }
 
-// explain says why something came to nothing, and what to do about it.
+// explain returns an error that says why an operation failed, and what to do about it.
 func explain(name string, out result) error {
 	switch {
 	case errors.Is(out.err, context.Canceled):
@@ -150,7 +150,7 @@ func advise(err error) error {
 	return err
 }
 
-// lookAt asks how a service is.
+// lookAt returns the status of a service.
 func lookAt(dir *control.Dir, name string) result {
 	out := result{status: control.Unsupervised(name)}
 	if dir == nil {

@@ -26,9 +26,9 @@ func (o options) ending(r watch.Result) error {
 	return exitError{code: code, msg: text}
 }
 
-// programCode is the exit code of a program as a shell tells it: its exit status, or 128 and the
-// signal that killed it. A program that was not started, whose end is not known, or that has
-// failed with status 0 has that of the supervision.
+// programCode returns the exit code of a program as a shell tells it: its exit status, or 128 plus the
+// signal that killed it. It returns the code of the supervision where the program was not started, where its end is
+// not known, or where it has failed with status 0.
 func programCode(r watch.Result) int {
 	switch e := r.Last.LastExit; {
 	case e == nil:
@@ -41,7 +41,7 @@ func programCode(r watch.Result) int {
 	return r.Status
 }
 
-// howEnded says how a process ended.
+// howEnded returns how a process ended, in words.
 func howEnded(e control.Exit) string {
 	exit := service.Exit{Known: e.Code >= 0, Code: e.Code, Signal: e.Signal, Core: e.Core, After: time.Duration(e.After * float64(time.Second))}
 	for _, by := range []service.Killer{service.ByRespawner, service.ByKernel} {
@@ -52,19 +52,19 @@ func howEnded(e control.Exit) string {
 	return exit.Words()
 }
 
-// whoEnded names the process that an event tells the end of, and says how.
-func whoEnded(ev control.Event) string {
-	who := fmt.Sprintf("pid %d", ev.PID)
+// processEnded returns which process has ended by an event, and how.
+func processEnded(ev control.Event) string {
+	process := fmt.Sprintf("pid %d", ev.PID)
 	if ev.Role != "" {
-		who += " (" + ev.Role + ")"
+		process += " (" + ev.Role + ")"
 	}
 	if ev.Exit == nil {
-		return who + " has ended"
+		return process + " has ended"
 	}
-	return who + " " + howEnded(*ev.Exit)
+	return process + " " + howEnded(*ev.Exit)
 }
 
-// inWords says what an event tells beside its name.
+// inWords returns what an event tells beside its name, in words.
 func inWords(ev control.Event) string {
 	switch ev.What {
 	case "started":
@@ -79,7 +79,7 @@ func inWords(ev control.Event) string {
 	case "execed":
 		return fmt.Sprintf("pid %d runs %s", ev.PID, cmp.Or(ev.Text, "another program"))
 	case "exited":
-		return whoEnded(ev)
+		return processEnded(ev)
 	case "main", "running":
 		return fmt.Sprintf("main pid %d", ev.PID)
 	case "killing":

@@ -35,13 +35,13 @@ var eventKinds = [...]string{
 	"killing", "stuck", "stopped", "failed", "signalled", "reset", "adopted", "upgraded", "resynced", "tracking",
 }
 
-// named is an event, and which service it is of.
+// named is an event with the name of its service.
 type named struct {
 	Name string
 	control.Event
 }
 
-// events tells what has happened, or what happens from now on.
+// events prints what has happened, or what happens from now on.
 func events(o options) error {
 	if len(o.Names) == 0 {
 		o.Names = []string{allNames}
@@ -91,12 +91,12 @@ func (p *eventPrinter) tell(ev named) error {
 	return err
 }
 
-// eventLine is an event in words.
+// eventLine returns an event in words.
 func eventLine(ev control.Event) string {
 	return printable(fmt.Sprintf("%-10s  %s", ev.What, inWords(ev)))
 }
 
-// recorded tells what is written down of services, all in the order of time.
+// recorded prints the events that are written down of services, all in the order of time.
 func recorded(dir *control.Dir, names []string, tell func(named) error) error {
 	var all []named
 	failed := false
@@ -119,7 +119,7 @@ func recorded(dir *control.Dir, names []string, tell func(named) error) error {
 	return failedIf(failed)
 }
 
-// failedIf is the exit code where the rest was said already.
+// failedIf returns an error that has only an exit code: the messages are printed already.
 func failedIf(failed bool) error {
 	if failed {
 		return exitError{code: exitFailure}

@@ -12,8 +12,8 @@ import (
 	"respawner/watch/control"
 )
 
-// stream tells of events from now on, until it is interrupted or has no reader any
-// more. It waits for services to come, and outlives those that go.
+// stream prints events from now on, until it is interrupted or its reader has
+// gone. It waits for services to start, and goes on when services end.
 func stream(o options, tell func(named) error) error {
 	for _, word := range o.Names {
 		if _, err := path.Match(word, ""); err != nil {
@@ -58,13 +58,13 @@ type eventStream struct {
 
 	mu       sync.Mutex // of all below
 	tell     func(named) error
-	err      error // of tell: the reader has gone
+	err      error // of tell, when the reader has gone
 	followed map[string]hold
-	last     map[string]control.Event // that was told of a service
+	last     map[string]control.Event // the last event that was told of a service
 }
 
-// hold says whether a service is followed: no, yes, or not by this supervisor,
-// which has refused it.
+// hold is whether a service is followed: no, yes, or refused by its present
+// supervisor.
 type hold int
 
 const (
@@ -125,7 +125,7 @@ func (s *eventStream) follow(name string) {
 			s.followed[name] = refused
 		}
 		s.mu.Unlock()
-		again = s.claim(name) // another one may have come before this one was given back
+		again = s.claim(name) // another supervisor may have come before this claim was released
 	}
 }
 

@@ -18,7 +18,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// awaitHangup returns when the reader of what is printed to f has gone.
+// awaitHangup returns when the reader of f has gone.
 func awaitHangup(f *os.File) {
 	fds := []unix.PollFd{{Fd: int32(f.Fd())}}
 	for {
@@ -44,7 +44,7 @@ func newFollowing(reader *os.File) (*following, error) {
 
 func (f *following) close() { unix.Close(f.fd) }
 
-// add follows a log of which all that is there was printed.
+// add follows a log that was printed up to its end.
 func (f *following) add(out io.Writer, h *logFiles) error {
 	const mask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE_SELF
 	if err := f.watch(filepath.Dir(h.path), mask); err != nil {
@@ -55,7 +55,7 @@ func (f *following) add(out io.Writer, h *logFiles) error {
 	return one.goOn(h)
 }
 
-// watch has run wake up for what happens in a folder.
+// watch makes run wake up when a file of a folder changes.
 func (f *following) watch(dir string, mask uint32) error {
 	if _, err := unix.InotifyAddWatch(f.fd, dir, mask|unix.IN_ONLYDIR|unix.IN_MASK_ADD); err != nil {
 		return fmt.Errorf("watch %s: %w", dir, err)
@@ -63,7 +63,7 @@ func (f *following) watch(dir string, mask uint32) error {
 	return nil
 }
 
-// watchHistory has run wake up when something is written down of services.
+// watchHistory makes run wake up when an event of the services is written down.
 func (f *following) watchHistory(dir string) error {
 	return f.watch(dir, unix.IN_MODIFY|unix.IN_CREATE|unix.IN_MOVED_TO)
 }
@@ -97,7 +97,7 @@ func (f *following) run(news func() error) (err error) {
 const gatherTime = 30
 
 func (f *following) gather() error {
-	fds := []unix.PollFd{{Fd: int32(f.reader.Fd())}} // no longer if the reader has gone
+	fds := []unix.PollFd{{Fd: int32(f.reader.Fd())}} // this ends when the reader has gone
 	if _, err := unix.Poll(fds, gatherTime); err != nil && err != unix.EINTR {
 		return os.NewSyscallError("poll", err)
 	}
@@ -224,8 +224,8 @@ func (f *follower) isRotated(p part) bool {
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
-// wait waits until inotify has something to tell; gone says that nobody reads
-// what is printed any more.
+// wait waits until inotify has an event. gone reports that the reader of the output
+// has gone.
 func (f *following) wait() (gone bool, err error) {
 	fds := []unix.PollFd{{Fd: int32(f.fd), Events: unix.POLLIN}, {Fd: int32(f.reader.Fd())}}
 	for {

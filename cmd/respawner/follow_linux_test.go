@@ -94,7 +94,7 @@ func TestFollow(t *testing.T) {
 	expect("removed\n")
 	do(t, os.RemoveAll(filepath.Dir(path)))
 	if err := f.catchUp(); err == nil {
-		t.Error("the folder is gone, and nobody says so")
+		t.Error("the folder is gone, and there is no error")
 	}
 }
 

@@ -30,9 +30,9 @@ func (o options) forgetOne(_ context.Context, asking *control.Dir, name string) 
 	return result{status: control.Unsupervised(name), err: err}
 }
 
-// forgetEnded forgets a service that has ended. It is claimed for that, so no start comes in between.
+// forgetEnded forgets a service that has ended. It claims the service, so no start comes in between.
 func (o options) forgetEnded(name string) error {
-	dir, err := control.MakeDir(o.RuntimeDir) // which is its owner's to change
+	dir, err := control.MakeDir(o.RuntimeDir) // only its owner may change it
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (o options) forgetEnded(name string) error {
 	return nil
 }
 
-// removeKept removes what a program has written, from where it is kept unless the user says where.
+// removeKept removes a program's output from the default place.
 func (o options) removeKept(name string) error {
 	if o.OutputDir == "" {
 		return nil

@@ -301,8 +301,8 @@ func FuzzProcStat(f *testing.F) {
 	})
 }
 
-// FuzzBaggage: what is handed to the next binary arrives, and what somebody
-// else has put there is an error, or as good as nothing.
+// FuzzBaggage: what is handed to the next binary arrives. What another
+// program has put there is an error, or is ignored.
 func FuzzBaggage(f *testing.F) {
 	f.Add([]byte("state"), 3, 4, "7", "99")
 	f.Add([]byte{0, 255}, -1, 0, "", "check")

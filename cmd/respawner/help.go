@@ -109,7 +109,7 @@ Sends a signal, such as USR1 or 10, to the main process of services. What the
 program does then is its own business: one that ends is started again when
 that was a crash.
 
-Exit code: 0 it was sent; 1 nobody is there to get it; 2 wrong usage.`
+Exit code: 0 it was sent; 1 there is no process; 2 wrong usage.`
 
 const resetText = `respawner [options] reset [--json] NAME...
 
@@ -124,7 +124,7 @@ Prints state, processes, restarts and last exit, of all services when none is
 named; with --json one object for one name, else an array.
 
 Exit code (LSB): 0 it runs; 3 it does not; 1 it is dead, but its pidfile or
-lock is left; 4 nobody can tell, or it runs, but its supervisor has died;
+lock is left; 4 it is not known, or it runs, but its supervisor has died;
 2 wrong usage.`
 
 const waitText = `respawner [options] wait [--for STATE] [--timeout SEC] [--json] NAME...

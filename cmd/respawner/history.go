@@ -161,9 +161,9 @@ func (l life) why(end control.Event) string {
 	case end.What == "restarting":
 		return "it was restarted on request"
 	case end.What == "crashed" && first != nil:
-		return "it crashed; first death: " + whoEnded(*first)
+		return "it crashed; first death: " + processEnded(*first)
 	case first != nil && l.find("failed") != nil:
-		return end.Text + "; first death: " + whoEnded(*first)
+		return end.Text + "; first death: " + processEnded(*first)
 	}
 	return end.Text
 }

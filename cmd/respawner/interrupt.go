@@ -13,14 +13,14 @@ type interrupt struct{ signal os.Signal }
 
 func (i interrupt) Error() string { return "interrupted by " + i.signal.String() }
 
-// code is the exit code of a shell's command that the signal has killed: 130 for ^C.
+// code returns the exit code that a shell gives a command that the signal has killed: 130 for ^C.
 func (i interrupt) code() int {
 	sig, _ := i.signal.(syscall.Signal)
 	return 128 + int(sig)
 }
 
-// interruptible returns a context that INT, TERM and other signals end. Its cause is an
-// interrupt then.
+// interruptible returns a context that INT, TERM and other signals end. Its cause is then an
+// interrupt.
 func interruptible(others ...os.Signal) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -48,8 +48,8 @@ func interruptCode(ctx context.Context, code int) int {
 	return code
 }
 
-// brokenOff gives the failure of a start that a signal has broken off the exit code of
-// that.
+// brokenOff returns the error of a start. If a signal has broken the start off, the error has the exit code of
+// that signal.
 func brokenOff(broken <-chan interrupt, err error) error {
 	select {
 	case by := <-broken:

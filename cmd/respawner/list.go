@@ -38,7 +38,7 @@ func listColumns() []column {
 		{"PROCS", true}, {title: "LAST-EXIT/MESSAGE"}}
 }
 
-// listRows has a row for each service. No cell is empty, so that awk can count
+// listRows returns a row for each service. No cell is empty, so that awk can count
 // them; the last one alone is in words.
 func listRows(all []*control.Status, now time.Time) []line {
 	var rows []line
@@ -60,7 +60,7 @@ func orDash(s string) string {
 	return s
 }
 
-// uptime is how long a service has been running.
+// uptime returns how long a service has been running.
 func uptime(s *control.Status, now time.Time) string {
 	if s.State != stateRunning || s.Since.IsZero() {
 		return "-"
@@ -75,7 +75,7 @@ func shortRestarts(s *control.Status) string {
 	return fmt.Sprintf("%d/%d", s.Restarts, s.RespawnLimit)
 }
 
-// lastWords is when the next start is due, the message, or else how the last process ended.
+// lastWords returns when the next start is due, the message, or else how the last process ended.
 func lastWords(s *control.Status, now time.Time) string {
 	switch {
 	case s.NextStart != nil:
@@ -88,7 +88,7 @@ func lastWords(s *control.Status, now time.Time) string {
 	return fmt.Sprintf("%s, %s ago", howEnded(*s.LastExit), span(now.Sub(s.LastExit.At)))
 }
 
-// nextStart counts down to the start that is due, and says what it is due to.
+// nextStart returns how long it is until the next start, and why a start is due.
 func nextStart(s *control.Status, now time.Time) string {
 	return "in " + describeWait(s.NextStart.Sub(now)) + ": " + strings.TrimPrefix(s.Message, s.Name+": ")
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // logs prints what programs have written, from the files where that is kept,
-// and what comes.
+// and with -f what they write from then on.
 func logs(o options) error {
 	dir, names, err := o.loggedServices()
 	if err != nil {
@@ -86,11 +86,11 @@ func (o options) haveLogs(dir *control.Dir) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// openSource opens the log of a service, which must be there.
+// openSource opens the log of a service. A log that does not exist is an error.
 func (o options) openSource(dir *control.Dir, name string) (*logSource, error) {
 	seen := lookAt(dir, name)
 	if seen.err != nil {
-		complain(seen.err) // its log is worth the more
+		complain(seen.err) // its log may still be there
 	}
 	path, err := o.whereKept(name, seen.status.Output)
 	if err != nil {
@@ -107,7 +107,7 @@ func (o options) openSource(dir *control.Dir, name string) (*logSource, error) {
 	return s, nil
 }
 
-// openLog opens the log of a service, which must be there.
+// openLog opens the log of a service. A log that does not exist is an error.
 func openLog(name, path string) (*logFiles, error) {
 	h, err := openLogFiles(path)
 	if err != nil {
@@ -119,8 +119,8 @@ func openLog(name, path string) (*logFiles, error) {
 	return h, nil
 }
 
-// whereKept is the file in which the output of a service is kept, where being
-// what its status says of it; when nobody knows, that is the default place.
+// whereKept returns the file in which the output of a service is kept. where is what its status
+// says of that. When that is not known, it is the default place.
 func (o options) whereKept(name, where string) (string, error) {
 	switch {
 	case where == outputSyslog:

@@ -199,7 +199,7 @@ func (q *logQueue) flush(out sink) {
 // that the sink cannot take, say on a full disk, counts as dropped too.
 func (q *logQueue) write(out sink, l logLine) {
 	if n := q.dropped.Swap(0); n > 0 {
-		note := logLine{l.time, slog.LevelWarn, fmt.Sprintf("%d log messages dropped", n)}
+		note := logLine{l.time, slog.LevelWarn, plural(int(n), "log message", "log messages") + " dropped"}
 		if out.write(note) != nil {
 			q.dropped.Add(n)
 		}

@@ -56,7 +56,7 @@ func TestLines(t *testing.T) {
 	q := newLogQueue(r)
 	log := slog.New(&logHandler{queue: q})
 	log.Info("lighttpd started, pid 124")
-	log.Debug("nobody asked")
+	log.Debug("not wanted")
 	log.Warn("two\nlines \x1b[2J")
 	log.With("a", 1).WithGroup("").WithGroup("g").Info("m", "b", "x y", slog.Group("h", "c", ""), slog.Attr{})
 	log.Error("failed", "err", errors.New("no such file"))
@@ -245,8 +245,8 @@ func TestSyslogAvailable(t *testing.T) {
 	}
 }
 
-// TestOutputToSyslog: each line is a message of the service's; what nobody
-// listens to is counted as lost.
+// TestOutputToSyslog: each line is a message of the service's. Lines without a
+// syslogd are counted as lost.
 func TestOutputToSyslog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	s := &outputToSyslog{syslogSink{dial: func() (*syslog.Writer, error) {

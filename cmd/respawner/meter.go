@@ -6,11 +6,11 @@ import (
 	"respawner/watch/control"
 )
 
-// usage is what a service uses.
+// usage is the processor time and memory that a service uses.
 type usage struct {
 	cpu    float64 // percent of one processor
 	memory int64   // bytes
-	atMost bool    // memory is an upper bound: shared pages were counted by each who has them
+	atMost bool    // memory is an upper bound: shared pages were counted for each process
 	main   int     // the main process at that time
 }
 
@@ -27,7 +27,7 @@ type seen struct {
 	parent int
 }
 
-// percent is what processes have used since the last look, in percent of one
+// percent returns what processes have used since the last look, in percent of one
 // processor; 0 at the first.
 func (m *meter) percent(at time.Time, now map[int]seen) float64 {
 	before, since := m.before, at.Sub(m.at)
@@ -38,8 +38,8 @@ func (m *meter) percent(at time.Time, now map[int]seen) float64 {
 	return 100 * float64(max(spent(before, now), 0)) / float64(since)
 }
 
-// spent is the CPU time that was used between two looks. What a process had
-// used that has died since is in the Kids of who lives of those above it.
+// spent returns the CPU time that was used between two looks. The time of a process
+// that has died since is in the Kids of the nearest live process above it.
 func spent(before, now map[int]seen) time.Duration {
 	var d time.Duration
 	for _, p := range now {
@@ -67,7 +67,7 @@ func inherited(p seen, before, now map[int]seen) bool {
 	return false
 }
 
-// look reads what is to be known of each process of a service.
+// look reads the birth, times and memory of each process of a service.
 func look(s *control.Status) map[int]seen {
 	all := make(map[int]seen)
 	for _, p := range s.Processes {
@@ -78,8 +78,8 @@ func look(s *control.Status) map[int]seen {
 	return all
 }
 
-// memoryOf is the proportional set size of processes. Where the kernel does
-// not tell it of one, that one's resident size is taken.
+// memoryOf returns the proportional set size of processes. It takes the resident size of a
+// process where the kernel does not tell the proportional one.
 func memoryOf(processes map[int]seen) (sum int64, atMost bool) {
 	for pid, p := range processes {
 		pss, ok := readPSS(pid)

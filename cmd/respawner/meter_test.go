@@ -27,7 +27,7 @@ func TestSpent(t *testing.T) {
 		"so has its own child": {
 			map[int]seen{10: main, 11: worked(11, 10, 50, 0), 12: worked(12, 11, 7, 0)},
 			map[int]seen{10: worked(10, 1, 100, 59)}, 2},
-		"a root has died: its time is nobody's": {
+		"a root has died: no process has its time": {
 			map[int]seen{10: main, 20: worked(20, 1, 500, 0)},
 			map[int]seen{10: worked(10, 1, 101, 0)}, 1},
 		"another process has its pid": {

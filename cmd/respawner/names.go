@@ -16,7 +16,7 @@ import (
 
 const maxNameLen = 64
 
-// operands are the command's words up to "--"; what follows it are ARGS.
+// operands returns the command's words up to "--". The words behind it are ARGS.
 func (o *options) operands(c *cli.Context) []string {
 	words := c.Args().Slice()
 	if i := slices.Index(words, "--"); i >= 0 {
@@ -39,13 +39,13 @@ func (o *options) readProgram(c *cli.Context) error {
 	if err := o.setNames(c, words); err != nil {
 		return err
 	}
-	if isPattern(o.Name) { // it would stand for others in stop and status
+	if isPattern(o.Name) { // stop and status would take it for a pattern
 		return usagef("bad service name %q: it must not contain *, ?, [ or \\; choose one with --name", o.Name)
 	}
 	return nil
 }
 
-// saysHow reports whether a start was given an option that says how the program is to be run.
+// saysHow reports whether the command line of a start has an option that says how the program is to be run.
 func saysHow(c *cli.Context) bool {
 	return slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool {
 		name := f.Names()[0]
@@ -61,7 +61,7 @@ func (o *options) readNames(c *cli.Context) error {
 	return usagef("no program: write respawner %s NAME...", c.Command.Name)
 }
 
-// readSomeNames takes the names of services; there may be none.
+// readSomeNames takes the names of services, none included.
 func (o *options) readSomeNames(c *cli.Context) error { return o.setNames(c, o.operands(c)) }
 
 // readNoNames is for commands that are about all services.
@@ -72,7 +72,7 @@ func (o *options) readNoNames(c *cli.Context) error {
 	return usagef("%s takes no name: it tells of all services; status or tree NAME shows one", c.Command.Name)
 }
 
-// readNothing is for commands that take no words.
+// readNothing refuses all words.
 func (o *options) readNothing(c *cli.Context) error {
 	if words := o.operands(c); len(words) > 0 {
 		return usagef("%s takes no name, but got %q", c.Command.Name, words[0])
@@ -80,7 +80,7 @@ func (o *options) readNothing(c *cli.Context) error {
 	return nil
 }
 
-// readSignalAndNames takes a signal, and who is to have it.
+// readSignalAndNames takes a signal, and the services that get it.
 func (o *options) readSignalAndNames(c *cli.Context) (err error) {
 	words := o.operands(c)
 	if len(words) == 0 || len(words) == 1 && !c.IsSet(flagName) {
@@ -114,7 +114,7 @@ func (o *options) setNames(c *cli.Context, words []string) error {
 	return nil
 }
 
-// baseName is the name that a program's path gives to its service.
+// baseName returns the name that a program's path gives to its service.
 func baseName(path string) string {
 	if path == "" {
 		return ""
@@ -122,7 +122,7 @@ func baseName(path string) string {
 	return filepath.Base(path)
 }
 
-// nameFault says why name cannot be part of file names and log lines; empty
+// nameFault returns why name cannot be part of file names and log lines. It is empty
 // when it can.
 func nameFault(name string) string {
 	switch {

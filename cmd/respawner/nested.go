@@ -22,7 +22,7 @@ const socketEnv = "RESPAWNER_SOCKET"
 // releasePatience is how long the other service's supervisor may take to answer.
 const releasePatience = 2 * time.Second
 
-// leaveOuter has the service that we were started below let us go. It returns what the user should know if it does not.
+// leaveOuter asks the service of the caller to release this process. It returns a warning for the user if that fails.
 func leaveOuter() (warning string) {
 	outer := os.Getenv(socketEnv)
 	if err := os.Unsetenv(socketEnv); err != nil {
@@ -31,7 +31,7 @@ func leaveOuter() (warning string) {
 	err := release(outer)
 	pid, name := supervisorAbove(), strings.TrimSuffix(filepath.Base(outer), ".sock")
 	switch {
-	case err == nil, pid == 0: // or the variable was left by a service that has ended
+	case err == nil, pid == 0: // or the service that set the variable has ended
 		return ""
 	case outer == "":
 		return fmt.Sprintf("started below another supervisor (pid %d), it ends with that one's service: start it elsewhere if it is to stay", pid)
@@ -39,7 +39,7 @@ func leaveOuter() (warning string) {
 	return fmt.Sprintf("started below the service %s (%v), it ends with that: start it elsewhere if it is to stay", name, err)
 }
 
-// release asks the supervisor at a socket to let us go.
+// release asks the supervisor at a socket to release this process.
 func release(socket string) error {
 	if !filepath.IsAbs(socket) {
 		return fmt.Errorf("$%s names no socket", socketEnv)
@@ -58,7 +58,7 @@ func release(socket string) error {
 	return err
 }
 
-// supervisorAbove returns the pid of the nearest supervisor above the command that started us, 0 for none that can be seen.
+// supervisorAbove returns the pid of the nearest supervisor above the command that started this process. It returns 0 where none can be seen.
 func supervisorAbove() int {
 	pid := parentOf(os.Getppid())
 	for pid > 0 && commOf(pid) != "respawner" {
@@ -68,11 +68,11 @@ func supervisorAbove() int {
 }
 
 func commOf(pid int) string {
-	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // it may be hidden: then it can't be told
+	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // it may be hidden: then the name is not known
 	return strings.TrimSpace(string(comm))
 }
 
-// parentOf returns the parent of a process by /proc/PID/stat, 0 where that can't be told.
+// parentOf returns the parent of a process by /proc/PID/stat, 0 where that can't be read.
 func parentOf(pid int) int {
 	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")

@@ -37,7 +37,7 @@ const (
 	logStderr = "stderr"
 )
 
-// options is a validated command line; nothing in it depends on the working
+// options is a validated command line. Nothing in it depends on the working
 // directory any more.
 type options struct {
 	Foreground   bool
@@ -68,15 +68,15 @@ type options struct {
 	RuntimeDir string
 	PidDir     string
 
-	// Name is the service's name; Names are those that other commands were
-	// asked for, as they were written, Name being the first.
+	// Name is the service's name. Names are the names that other commands were
+	// given, as they were written. Name is the first of them.
 	Name  string
 	Names []string
 
 	Program string // as the user wrote it
 	Args    []string
-	Bare    bool   // nothing but one word was said: it may be a service that was started before
-	Replace bool   // one that is there is ended first
+	Bare    bool   // the command line is one word, which may be a service that was started before
+	Replace bool   // a service that is there is ended first
 	Folder  string // that the program is to run in, see workFolder
 	JSON    bool
 
@@ -94,7 +94,7 @@ type options struct {
 	View    view          // what logs prints
 }
 
-// supervisorPidfile is where the supervisor of the service leaves its own pid.
+// supervisorPidfile returns the path where the supervisor of the service leaves its own pid.
 func (o options) supervisorPidfile(name string) string {
 	return filepath.Join(o.PidDir, "respawner-"+name+".pid")
 }
@@ -168,8 +168,8 @@ func (o *options) readControl(c *cli.Context) (err error) {
 	return err
 }
 
-// parseGroup reads a group's name, or its number. That of root has no members
-// who could not do all anyway.
+// parseGroup reads a group's name, or its number. The members of root's group
+// may do everything already.
 func parseGroup(name string) (int, error) {
 	word := name
 	if g, err := user.LookupGroup(name); err == nil {
@@ -302,7 +302,7 @@ func (o *options) readRuntimeDir(c *cli.Context) (err error) {
 	return nil
 }
 
-// pidDir is where pidfiles are, as the seed has it.
+// pidDir returns the folder of the pidfiles, which is the seed's.
 func pidDir() string {
 	if os.Geteuid() == 0 {
 		return "/run"
@@ -310,7 +310,7 @@ func pidDir() string {
 	return "/tmp"
 }
 
-// absolute makes a path mean the same wherever it is used.
+// absolute returns a path that means the same in each working directory.
 func absolute(flag, path string) (string, error) {
 	if strings.ContainsRune(path, 0) {
 		return "", usagef("bad --%s %q: a path has no NUL in it", flag, path)

@@ -7,8 +7,8 @@ import (
 	"respawner/watch/control"
 )
 
-// unanswered is the status of a service whose supervisor could not be asked:
-// who lives of those that it wrote down, if that can be read.
+// unanswered returns the status of a service whose supervisor could not be asked:
+// the processes that it wrote down and that still live, if that can be read.
 func unanswered(dir *control.Dir, name string, err error) *control.Status {
 	s := unknown(name, err)
 	if state, err := dir.State(name); err == nil {
@@ -19,7 +19,7 @@ func unanswered(dir *control.Dir, name string, err error) *control.Status {
 	return s
 }
 
-// orphaned is the status of a service whose supervisor has died.
+// orphaned returns the status of a service whose supervisor has died.
 func orphaned(dir *control.Dir, name string) *control.Status {
 	s := control.Unsupervised(name)
 	state, err := dir.State(name)
@@ -28,7 +28,7 @@ func orphaned(dir *control.Dir, name string) *control.Status {
 		left, err = watch.Left(state)
 		describeLeft(s, left)
 	}
-	if def, err := dir.Definition(name); err == nil { // its owner and root can read it
+	if def, err := dir.Definition(name); err == nil { // only its owner and root can read it
 		s.Command, s.Folder = append([]string{def.Program}, def.Args...), def.Dir
 	}
 	switch {

@@ -19,8 +19,8 @@ const (
 	outputTerminal = "terminal" // its own: that of a supervisor in the foreground
 )
 
-// outputFolder is where the output of programs is kept unless the user says
-// where; empty when there is no such place.
+// outputFolder returns the folder in which the output of programs is kept unless the user says
+// where. It is empty when there is no such folder.
 func outputFolder() string {
 	if os.Geteuid() == 0 {
 		return "/var/log/respawner"
@@ -35,7 +35,7 @@ func outputFolder() string {
 	return filepath.Join(home, ".local/state/respawner")
 }
 
-// keptOutput is where the output of a service is kept when nobody says where.
+// keptOutput returns the file in which the output of a service is kept unless the user says where.
 func (o options) keptOutput(name string) string { return filepath.Join(o.OutputDir, name+".log") }
 
 // openOutput opens what the program will write to. A place that the user has
@@ -89,7 +89,7 @@ func openKept(o options, fd int) (watch.Sink, error) {
 	errDir := safepath.MkdirAll(o.OutputDir, 0o750)
 	sink, err := o.openKeptFile(o.keptOutput(o.Name), fd)
 	if err != nil && errDir != nil {
-		err = errDir // which says more
+		err = errDir // errDir says more
 	}
 	return sink, err
 }

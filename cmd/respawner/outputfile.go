@@ -43,7 +43,7 @@ func openOutputFile(path string, limit int64, keep int) (*outputFile, error) {
 	return f, f.Reopen()
 }
 
-// goOnWriting is openOutputFile with a descriptor that an earlier binary had open.
+// goOnWriting does what openOutputFile does, with a descriptor that an earlier binary had open.
 func goOnWriting(path string, limit int64, keep, fd int) (*outputFile, error) {
 	syscall.CloseOnExec(fd)
 	file := os.NewFile(uintptr(fd), path)
@@ -54,7 +54,7 @@ func goOnWriting(path string, limit int64, keep, fd int) (*outputFile, error) {
 	return &outputFile{path: path, limit: limit, keep: keep, file: file, size: info.Size()}, nil
 }
 
-// Reopen implements watch.Sink; when it fails the file at hand is kept.
+// Reopen implements watch.Sink. When it fails, the open file is kept.
 func (f *outputFile) Reopen() error {
 	file, size, err := openRegular(f.path)
 	if err != nil {
@@ -102,7 +102,7 @@ func (f *outputFile) isFull(more int) bool {
 	return f.limit > 0 && size > 0 && size+int64(more) > f.limit
 }
 
-// flush writes what was gathered, and returns how many lines that were.
+// flush writes the gathered lines, and returns how many they are.
 func (f *outputFile) flush() (kept int, err error) {
 	if len(f.text) == 0 {
 		return 0, nil
@@ -132,7 +132,7 @@ func (f *outputFile) rotate(now time.Time, more int) error {
 	if err != nil {
 		return err
 	}
-	if f.size = info.Size(); !f.isFull(more) { // somebody else has truncated it
+	if f.size = info.Size(); !f.isFull(more) { // another process has truncated it
 		return nil
 	}
 	if f.keep == 0 {

@@ -117,7 +117,7 @@ func TestOutputFileRotates(t *testing.T) {
 	}
 }
 
-// What somebody else does to the file is put up with.
+// Lines are kept whatever another process does to the file.
 func TestOutputFileOfOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
 	f := openTestOutput(t, path, 4096, 2)

@@ -14,12 +14,12 @@ import (
 // is 100 on each architecture that Go knows.
 const clockTick = time.Second / 100
 
-// procInfo is what /proc tells of a process. One that is gone has Born 0.
+// procInfo is what /proc tells of a process. Born is 0 for a process that is gone.
 type procInfo struct {
 	Born time.Duration // since boot
 	CPU  time.Duration // its own, user and system
 	Kids time.Duration // CPU time of its children that it has waited for
-	RSS  int64         // resident memory, in bytes; shared pages are counted by each who has them
+	RSS  int64         // resident memory, in bytes; shared pages are counted for each process
 }
 
 // readProcInfo reads /proc/PID/stat.
@@ -62,9 +62,9 @@ func sinceBoot() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// readPSS is a process's proportional set size, in bytes: shared pages are
-// divided by how many have them (Pss of /proc/PID/smaps_rollup, Linux 4.14).
-// It is not told to others than root and the process's own user.
+// readPSS returns a process's proportional set size, in bytes: shared pages are
+// divided by the number of processes that have them (Pss of /proc/PID/smaps_rollup, Linux 4.14).
+// Only root and the process's own user can read it.
 func readPSS(pid int) (int64, bool) {
 	rows, _ := readMemory(pid, "smaps_rollup", pssPatience)
 	for row := range bytes.Lines(rows) {

@@ -52,7 +52,7 @@ func (p *progress) tick() {
 const progressDelay = time.Second
 
 // watch keeps an eye on a service, woken by its events, until the function that
-// it returns is called. What can't be seen is only not shown.
+// it returns is called. An error is not shown: the stop goes on all the same.
 func (p *progress) watch(ctx context.Context, dir *control.Dir, name string) (forget func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	gone := make(chan struct{})
@@ -94,7 +94,7 @@ func (p *progress) follow(ctx context.Context, dir *control.Dir, name string) {
 	})
 }
 
-// tellStuck says what keeps processes from ending, on a terminal or not: it may
+// tellStuck prints what keeps processes from ending, on a terminal or not: it may
 // take for ever.
 func (p *progress) tellStuck(name, why string) {
 	if why == "" {
@@ -142,8 +142,8 @@ func (p *progress) end() {
 	p.erase()
 }
 
-// progressLine says who is waited for, how many of them are left, and when
-// patience with them is over.
+// progressLine returns the services that are waited for, how many of their processes are left, and when
+// those are killed.
 func progressLine(left map[string]*control.Status, now, begun time.Time) string {
 	processes := 0
 	var killAt time.Time
@@ -161,6 +161,7 @@ func progressLine(left map[string]*control.Status, now, begun time.Time) string 
 	return printable(line)
 }
 
+// plural returns a number and its noun.
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -87,14 +87,14 @@ func closeAtExec(fds []int, yes bool) error {
 	return errors.Join(errs...)
 }
 
-// catchEarly has signals caught as early as can be after an earlier binary's exec: what comes before kills.
+// catchEarly catches signals as early as possible after an earlier binary's exec: a signal that comes before kills.
 func catchEarly() {
 	if _, err := strconv.Atoi(os.Getenv(upgradeEnv)); err == nil {
 		watch.CatchSignals()
 	}
 }
 
-// unwrap reads what an earlier binary in this process has handed over. It is
+// unwrap returns what an earlier binary in this process has handed over. It returns
 // nil where there was none.
 func unwrap() (*baggage, error) {
 	value, there := os.LookupEnv(upgradeEnv)
@@ -106,7 +106,7 @@ func unwrap() (*baggage, error) {
 	}
 	fd, err := strconv.Atoi(value)
 	if err != nil {
-		return nil, nil // somebody else has set it
+		return nil, nil // another program has set it
 	}
 	if err := os.Unsetenv(procsEnv); err != nil {
 		return nil, err

@@ -27,11 +27,11 @@ func render(w io.Writer, d display, s control.Status, now time.Time, cmdline fun
 	case stateRunning:
 		verdict = "is running"
 	case stateOrphaned:
-		verdict = "is running, but nobody supervises it"
+		verdict = "is running without a supervisor"
 	case stateUnknown:
 		verdict = "is in an unknown state"
 	}
-	// Of these lines each word matters: a terminal may wrap them.
+	// These lines are never cut: a terminal may wrap them.
 	facing := display{colour: d.colour}
 	out := facing.draw(line{{fmt.Sprintf("%q process ", s.Name), plain}, {verdict, stateStyle(s.State)}}) + "\n"
 	for _, f := range facts(s, now) {
@@ -62,7 +62,7 @@ func statusTree(processes []control.Process, cmdline func(pid int) string) []lin
 	return lines
 }
 
-// fact is one line of status; it is left out when its value is empty.
+// fact is one line of status. It is left out when its value is empty.
 type fact struct {
 	name, value string
 	style       style
@@ -70,7 +70,7 @@ type fact struct {
 
 func facts(s control.Status, now time.Time) []fact {
 	if s.State == stateStopped && s.Since.IsZero() && s.Message != "" {
-		return []fact{{"message", s.Message, bold}} // nothing is known but that
+		return []fact{{"message", s.Message, bold}} // only the message is known
 	}
 	all := []fact{
 		{"state", describeState(s, now), stateStyle(s.State)},
@@ -164,9 +164,9 @@ const (
 	lsbUnknown    = 4
 )
 
-// statusCode is LSB's exit code for a service that was asked, or found not to
-// be there; leftover says that nobody watches it, but its pidfile or lock is
-// left. (When it can be neither asked nor found: lsbUnknown.)
+// statusCode returns LSB's exit code for the state of a service. leftover says that the service has no
+// supervisor, but its pidfile or lock is
+// left. The code of a service that could not be asked is lsbUnknown.
 func statusCode(state string, leftover bool) int {
 	switch {
 	case state == stateOrphaned || state == stateUnknown:
@@ -179,7 +179,7 @@ func statusCode(state string, leftover bool) int {
 	return lsbNotRunning
 }
 
-// worstCode is the exit code for several services: the one that deserves most
+// worstCode returns the exit code for several services: the one that deserves most
 // attention.
 func worstCode(codes []int) int {
 	for _, code := range []int{lsbUnknown, lsbDead, lsbNotRunning} {

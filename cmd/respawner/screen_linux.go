@@ -72,7 +72,7 @@ func (s *screen) tellSizes(tell func(msg any)) {
 	for {
 		width, height, err := term.GetSize(int(s.out.Fd()))
 		if err != nil || width <= 0 || height <= 0 {
-			width, height = 80, 24 // a serial line that nobody has told its size
+			width, height = 80, 24 // a serial line, the size of which is not set
 		}
 		tell(sizeMsg{width, height})
 		<-changes

@@ -29,7 +29,7 @@ func (o *options) readHalt(c *cli.Context) error {
 	return nil
 }
 
-// stop ends services, all at once. That one of them does not run is no error.
+// stop ends services, all at once. A service that does not run is no error.
 func stop(o options) error {
 	progress := newProgress()
 	defer progress.end()

@@ -106,7 +106,7 @@ func (s *supervision) openLog() (err error) {
 	return err
 }
 
-// takeClaim claims the service, unless somebody already does; that is no
+// takeClaim claims the service, unless another supervisor has claimed it, which is no
 // failure.
 func (s *supervision) takeClaim() (err error) {
 	if s.dir, err = control.MakeDir(s.o.RuntimeDir); err != nil {
@@ -183,7 +183,7 @@ func (s *supervision) superviseClaimed() error {
 	return err
 }
 
-// nothingLeft is for what was to be taken over, or ended, and has ended by now.
+// nothingLeft reports that the service to be taken over, or ended, has ended by now.
 func (s *supervision) nothingLeft() error {
 	if s.o.Then != watch.ThenStop {
 		return fmt.Errorf("%s is not running: nothing to take over", s.o.Name)
@@ -271,7 +271,7 @@ func announce(name string, r watch.Report) report {
 	return report{Status: r.Status, Text: r.Text, Ended: r.Ended, Output: r.Output}
 }
 
-// said is empty for a text that the user has already read in the log.
+// said returns "" for a text that the user has already read in the log.
 func said(o options, text string) string {
 	if o.Foreground && o.Log == logStderr {
 		return ""

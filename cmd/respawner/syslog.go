@@ -7,7 +7,7 @@ import (
 )
 
 // syslogSink writes to the local syslogd. It connects at the first line, and
-// again at each line for as long as nobody listens.
+// again at each line for as long as no syslogd listens.
 type syslogSink struct {
 	dial   func() (*syslog.Writer, error)
 	writer *syslog.Writer
@@ -46,7 +46,7 @@ func (s *syslogSink) write(l logLine) (err error) {
 	return s.writer.Info(l.text)
 }
 
-// reopen has the next line connect anew.
+// reopen makes the next line connect anew.
 func (s *syslogSink) reopen() error {
 	err := s.close()
 	s.writer = nil

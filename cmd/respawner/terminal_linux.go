@@ -6,8 +6,8 @@ import (
 	"golang.org/x/term"
 )
 
-// displayOf is what is known of a file that output goes to. Colours are for
-// terminals only, and for no one who has said NO_COLOR (no-color.org).
+// displayOf returns what is known of a file that output goes to. It has colours on
+// terminals only, and never where the environment has NO_COLOR (no-color.org).
 func displayOf(f *os.File) display {
 	width, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || width <= 0 {

@@ -11,7 +11,7 @@ import (
 type topColumn struct {
 	column
 	width int
-	rank  int // who goes first when there is no room: the highest
+	rank  int // the column with the highest rank goes first when there is no room
 	show  func(m topModel, s topService) cell
 }
 
@@ -100,13 +100,13 @@ func (m topModel) row(columns []topColumn, s topService, selected bool) line {
 }
 
 func percent(s topService) string {
-	if len(s.cpu) < 2 || !s.isMeasured() { // one look tells no speed
+	if len(s.cpu) < 2 || !s.isMeasured() { // a speed takes two looks
 		return "-"
 	}
 	return fmt.Sprintf("%.1f", s.usage.cpu)
 }
 
-// memory is what a service uses; < says that it is less than that.
+// memory returns the memory that a service uses. < says that it is an upper bound.
 func memory(s topService) string {
 	switch u := s.usage; {
 	case u.memory == 0 || !s.isMeasured():

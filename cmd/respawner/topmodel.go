@@ -21,14 +21,14 @@ type topModel struct {
 	search    string // what the names of those that are shown have in them
 	searching bool   // that is being typed
 
-	ending string // the service whose end awaits a y
-	said   string // what came of the last command
+	ending string // the service that a y would end
+	said   string // the outcome of the last command
 	wrong  bool   // it failed
 
 	detail detail // of one service; closed, all services are shown
 }
 
-// topService is a service as top knows it.
+// topService is what top knows of a service.
 type topService struct {
 	status *control.Status
 	asked  time.Time // when that was
@@ -78,7 +78,7 @@ type (
 		err    error
 	}
 
-	// outcomeMsg tells what came of a command.
+	// outcomeMsg tells the outcome of a command.
 	outcomeMsg struct {
 		text string
 		err  error
@@ -161,10 +161,10 @@ func (m topModel) sampled(msg sampleMsg) topModel {
 	return m
 }
 
-// topOrder puts problems first.
+// topOrder orders services, problems first.
 func topOrder(a, b topService) int { return byUrgency(a.status, b.status) }
 
-// told takes in a status, unless a later one is known: a sample takes its time.
+// told takes in a status, unless a later one is known: a sample may be older.
 func (t topService) told(asked time.Time, s *control.Status) topService {
 	if !asked.Before(t.asked) {
 		t.status, t.asked = s, asked
@@ -258,7 +258,7 @@ func (m topModel) serviceKey(key string) (topModel, []topDo) {
 	return m, nil
 }
 
-// moves is how far a key moves, of so many rows to a page.
+// moves returns how far a key moves, in rows. A page has a number of rows.
 func moves(key string, page int) (step int, moves bool) {
 	const far = 1 << 30
 	switch key {

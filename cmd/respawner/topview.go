@@ -104,7 +104,7 @@ func (m topModel) summary() line {
 	for _, s := range m.services {
 		count[s.status.State]++
 	}
-	l := line{{printable(m.where), bold}, {fmt.Sprintf("  %d services", len(m.services)), plain}}
+	l := line{{printable(m.where), bold}, {"  " + plural(len(m.services), "service", "services"), plain}}
 	for _, state := range urgentFirst {
 		if n := count[state]; n > 0 {
 			l = append(l, cell{", ", plain}, cell{fmt.Sprintf("%d %s", n, state), stateStyle(state)})

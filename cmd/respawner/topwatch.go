@@ -20,14 +20,14 @@ const (
 	memoryShare = 50
 )
 
-// topWatch learns for top how services are, and carries out what it wants
-// done.
+// topWatch asks supervisors for top how services are, and carries out top's
+// commands.
 type topWatch struct {
 	o        options
 	dir      *control.Dir // nil as long as there is none
 	tell     func(msg any)
 	services map[string]*watched
-	follows  sync.Map // the names of those whose events are heard
+	follows  sync.Map // the names of the services whose events are heard
 
 	memoryDue time.Time
 }
@@ -50,7 +50,7 @@ func (w *topWatch) run(ctx context.Context) {
 	}
 }
 
-// tellTime has what is counted go on: how long a service has been running, and how long it is
+// tellTime sends the time again and again, so that top counts on: how long a service has been running, and how long it is
 // until the next start.
 func (w *topWatch) tellTime(ctx context.Context) {
 	for tick := time.NewTicker(time.Second); ; {
@@ -114,16 +114,16 @@ func (w *topWatch) measure(all []*control.Status) map[string]usage {
 	return used
 }
 
-// tellLast tells the last event that is written down of a service. Without a
-// history that can be read there is none to show until the next one.
+// tellLast sends top the last event that is written down of a service. Without a
+// history that can be read top shows no event until the next one.
 func (w *topWatch) tellLast(name string) {
 	if events, err := w.dir.History(name); err == nil && len(events) > 0 {
 		w.tell(eventMsg{name, events[len(events)-1]})
 	}
 }
 
-// listen hears the events of a service that has a supervisor, unless that is
-// done already. When that ends, for whatever reason, the next look begins anew.
+// listen hears the events of a service that has a supervisor, unless they are
+// heard already. When the events end, for whatever reason, the next look begins anew.
 func (w *topWatch) listen(ctx context.Context, s *control.Status) {
 	if s.SupervisorPID == 0 {
 		return
@@ -157,7 +157,7 @@ func showsInTop(ev control.Event) bool {
 	return true
 }
 
-// do carries out what top wants done. It may take its time.
+// do carries out a command of top. It may block.
 func (w *topWatch) do(ctx context.Context, d topDo) {
 	switch d.what {
 	case doRestart:
@@ -197,7 +197,7 @@ func (w *topWatch) restart(ctx context.Context, name string) outcomeMsg {
 	return outcomeMsg{text: out.text}
 }
 
-// outcomeOf is what came of something that a key has done with a service.
+// outcomeOf returns the outcome of a command that a key has given for a service.
 func outcomeOf(name string, out result) outcomeMsg {
 	if out.err != nil {
 		return outcomeMsg{err: explain(name, out)}

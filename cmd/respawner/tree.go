@@ -40,7 +40,7 @@ func tree(o options) error {
 	return errors.Join(silent, err)
 }
 
-// treeTitle is the line above a service's processes.
+// treeTitle returns the line above a service's processes.
 func treeTitle(s *control.Status, now time.Time) line {
 	title := line{{printable(s.Name), bold}, {gap, plain}, {printable(s.State), stateStyle(s.State)}}
 	if !s.Since.IsZero() {
@@ -53,8 +53,8 @@ func treeColumns() []column {
 	return []column{{"PID", true}, {title: "ROLE"}, {"AGE", true}, {"CPU", true}, {"RSS", true}, {title: "COMMAND"}}
 }
 
-// treeLines draws a service's forest; what it does not have of the supervisor
-// it asks of /proc. Without processes there are no lines.
+// treeLines returns a drawing of a service's forest. It reads from /proc what the supervisor does not
+// tell. Without processes there are no lines.
 func treeLines(s *control.Status, now time.Duration, info func(pid int) procInfo, command func(pid int) string) []line {
 	var rows []line
 	for _, row := range forestRows(s.Processes) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// span is a duration in its two largest units; clocks may jump, so that one
-// below zero is nothing.
+// span returns a duration in its two largest units. Clocks may jump: a duration
+// below zero is taken for zero.
 func span(d time.Duration) string {
 	const day = 24 * time.Hour
 	d = max(0, d)
@@ -22,10 +22,10 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%dd %dh", d/day, d%day/time.Hour)
 }
 
-// oneWord is a span for a column: 3m12s.
+// oneWord returns a span for a column: 3m12s.
 func oneWord(span string) string { return strings.ReplaceAll(span, " ", "") }
 
-// describeWait is finer than span, since most waits are short.
+// describeWait returns a wait in words. It is finer than span, since most waits are short.
 func describeWait(d time.Duration) string {
 	if d >= time.Minute {
 		return span(d)
@@ -33,7 +33,7 @@ func describeWait(d time.Duration) string {
 	return fmt.Sprintf("%.1fs", max(0, d).Seconds())
 }
 
-// cpuTime is processor time, for a column.
+// cpuTime returns processor time, for a column.
 func cpuTime(d time.Duration) string {
 	if d >= time.Minute {
 		return oneWord(span(d))
@@ -41,7 +41,7 @@ func cpuTime(d time.Duration) string {
 	return fmt.Sprintf("%.2fs", d.Seconds())
 }
 
-// size is bytes, in four or five characters: 812K, 4.1M.
+// size returns a number of bytes in four or five characters: 812K, 4.1M.
 func size(bytes int64) string {
 	n, unit := float64(bytes)/1024, "K"
 	for _, next := range []string{"M", "G", "T"} {

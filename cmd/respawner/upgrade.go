@@ -9,8 +9,8 @@ import (
 	"respawner/watch/control"
 )
 
-// upgrade has supervisors go on as the binary that is installed now. They try it
-// first: what can't take over is not exec'ed.
+// upgrade makes supervisors go on as the binary that is installed now. They try the binary
+// first: a binary that can't take over is not exec'ed.
 func upgrade(o options) error {
 	return o.each(supervised, ifKnown(o.upgradeOne), func(_ string, out result) string { return out.text })
 }
@@ -38,5 +38,5 @@ func (o options) upgradeOne(ctx context.Context, dir *control.Dir, name string) 
 	return out
 }
 
-// canTakeOver is what a binary says when it is tried.
+// canTakeOver is what a binary prints when it is tried.
 func canTakeOver() string { return fmt.Sprintf("respawner upgrade %d\n", watch.RecordVersion) }

@@ -49,7 +49,7 @@ func (o options) waitOne(ctx context.Context, dir *control.Dir, name string) res
 	return out
 }
 
-// waitStopped: what has no supervisor has stopped, unless that one was killed.
+// waitStopped waits until a service has stopped. A service without a supervisor has stopped, unless its supervisor was killed.
 func waitStopped(ctx context.Context, dir *control.Dir, name string) result {
 	if err := known(dir, name); err != nil {
 		return result{err: err}
@@ -64,8 +64,8 @@ func waitStopped(ctx context.Context, dir *control.Dir, name string) result {
 	return result{status: s, presence: presence, err: err}
 }
 
-// waitRunning waits first until there is a supervisor to ask. One is waited for of a service that has
-// stopped, or that is unknown, and that is told; but not of one that has failed, or lost its supervisor.
+// waitRunning waits until a service runs. If the service has stopped, or is unknown, it says so and waits for a
+// supervisor. It does not wait for a service that has failed, or the supervisor of which has died.
 func (o options) waitRunning(ctx context.Context, dir *control.Dir, name string) result {
 	if err := known(dir, name); err != nil {
 		complain(fmt.Errorf("%w; waiting until it is started", err))
@@ -85,7 +85,7 @@ func (o options) waitRunning(ctx context.Context, dir *control.Dir, name string)
 	return waitAndAsk(ctx, dir, name)
 }
 
-// inVain returns why a service without a supervisor is not waited for, nil where it is.
+// inVain returns why wait does not wait for a service without a supervisor, nil where it waits.
 func inVain(name string, out result) error {
 	switch {
 	case out.presence == control.Stale:
@@ -96,7 +96,7 @@ func inVain(name string, out result) error {
 	return nil
 }
 
-// waitAndAsk waits until a service has a supervisor, and then until it is up. One that dies meanwhile is
+// waitAndAsk waits until a service has a supervisor, and then until the service is up. The death of the supervisor is
 // an error.
 func waitAndAsk(ctx context.Context, dir *control.Dir, name string) result {
 	for {

@@ -168,7 +168,7 @@ func (c *Claim) publish() error {
 	return errors.Join(err, c.dir.remove(c.tmp()))
 }
 
-// openNew makes a file. A file that has the name is one that this service left; it is removed.
+// openNew makes a file. It removes a file that has the name: the service left it.
 func (d *Dir) openNew(name string) (*os.File, error) {
 	if err := d.remove(name); err != nil {
 		return nil, err

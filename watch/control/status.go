@@ -58,7 +58,7 @@ type Status struct {
 	Tracking       string `json:"tracking"`
 	TrackingReason string `json:"tracking_reason,omitempty"`
 
-	// LostEvents counts the reports that the kernel dropped events. Resyncs counts how
+	// LostEvents counts the events that the kernel had to drop. Resyncs counts how
 	// often the forest was made whole without them.
 	LostEvents int `json:"lost_events"`
 	Resyncs    int `json:"resyncs"`
