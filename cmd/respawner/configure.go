@@ -62,7 +62,7 @@ func (s *supervision) configureService(socket int) (watch.Config, error) {
 	}, nil
 }
 
-// environ is the program's environment.
+// environ returns the program's environment.
 func (s *supervision) environ() []string {
 	env := without(without(os.Environ(), folderEnv), socketEnv)
 	return append(env, socketEnv+"="+filepath.Join(s.o.RuntimeDir, s.o.Name+".sock"))
@@ -76,7 +76,7 @@ func (s *supervision) listen() (int, error) {
 	return s.claim.Listen()
 }
 
-// exec has the installed binary go on in this process. All that is open is handed over.
+// exec runs the installed binary in this process, and hands over what is open.
 func (s *supervision) exec(binary string) func(state []byte, keep []int) error {
 	return func(state []byte, keep []int) error {
 		b := baggage{Handover: s.claim.HandOver(), State: state, Log: s.log.flush(), Procs: os.Getenv(procsEnv)}
@@ -93,8 +93,8 @@ func followOf(word string) service.Follow {
 	}[word]
 }
 
-// stdio is what the program gets as descriptors 0 to 2, unless its output is
-// kept: it never reads, and its output is seen in the foreground only.
+// stdio returns the program's descriptors 0 to 2, unless its output is
+// kept. The program never reads, and its output is seen in the foreground only.
 func stdio(foreground bool) ([3]*os.File, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if foreground {

@@ -62,7 +62,7 @@ func (o options) settings() []string {
 	return slices.Concat(all, o.choices())
 }
 
-// choices returns those settings that are there only when they were chosen.
+// choices returns the settings that a definition has only when they were chosen.
 func (o options) choices() (all []string) {
 	choose := func(chosen bool, setting string) {
 		if chosen {
@@ -96,11 +96,11 @@ func (d difference) String() string {
 	return fmt.Sprintf("%s %s, not %s", d.what, cut(d.has, differenceWidth), cut(d.wants, differenceWidth))
 }
 
-// differenceWidth bounds what is told of a value, in columns.
+// differenceWidth is the most that is shown of a value, in columns.
 const differenceWidth = 60
 
-// differences returns in what a service that was started with has is another than one that is started
-// with wants. Folder and environment don't count: a start from another shell means the same service.
+// differences returns in what the definition has of a service differs from the definition wants of a
+// start. Folder and environment don't count: a start from another shell means the same service.
 func differences(has, wants control.Definition) []difference {
 	all := commandDifferences(has, wants)
 	for _, name := range optionNames(has, wants) {
@@ -111,7 +111,7 @@ func differences(has, wants control.Definition) []difference {
 	return all
 }
 
-// commandDifferences returns in what the command is another.
+// commandDifferences returns in what the commands differ.
 func commandDifferences(has, wants control.Definition) (all []difference) {
 	if has.Program != wants.Program {
 		all = append(all, difference{"program", has.Program, wants.Program})
@@ -135,7 +135,7 @@ func optionNames(defs ...control.Definition) (names []string) {
 	return once(names)
 }
 
-// valueIn returns the value of an option in a definition; several are joined.
+// valueIn returns the value of an option in a definition. Several values are joined.
 func valueIn(def control.Definition, name string) string {
 	var values []string
 	for _, option := range def.Options {

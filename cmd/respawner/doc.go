@@ -1,7 +1,7 @@
 // Command respawner starts a program, watches it and all it forks, and starts
 // it again after a crash.
 //
-// This package is words and flags in, exit codes out. A command line is put
+// A command line is put
 // into urfave/cli's order (normalise), validated (newOptions), and handed to
 // one of the commands. start becomes the supervisor: daemonizing lives here,
 // because the library in watch must not daemonize its host; its log never

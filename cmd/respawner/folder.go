@@ -77,7 +77,7 @@ func inFolder(path string) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// without is an environment without a variable.
+// without returns an environment without a variable.
 func without(env []string, name string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, name+"=") })
 }

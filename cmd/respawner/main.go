@@ -15,8 +15,7 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// complain says on stderr what went wrong, and what the program had to say of
-// it.
+// complain prints an error on stderr, and what the program wrote about it.
 func complain(err error) {
 	fmt.Fprintf(os.Stderr, "respawner: %s\n", printable(err.Error()))
 	var exit exitError

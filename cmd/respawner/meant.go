@@ -90,7 +90,7 @@ func isAssignment(word string) bool {
 		strings.TrimFunc(name, func(r rune) bool { return isLetter(r) || r >= '0' && r <= '9' }) == ""
 }
 
-// withArgs puts "--" before word number i, and takes away a later one.
+// withArgs returns the words with "--" before word number i, and without a later "--".
 func withArgs(words []string, i int) []string {
 	args := slices.Clone(words[i:])
 	if j := slices.Index(args, "--"); j >= 0 {
@@ -128,17 +128,17 @@ func programMeant(words []string, program string) string {
 	return meant(slices.Concat(swapped(words, at, fields[0]), []string{"--"}, fields[1:], args))
 }
 
-// swapped puts other words in the place of word number i.
+// swapped returns the words with others in the place of word number i.
 func swapped(words []string, i int, others ...string) []string {
 	return slices.Concat(words[:i], others, words[i+1:])
 }
 
-// meant is a command line of respawner, as a shell reads it.
+// meant returns a command line of respawner, as a shell reads it.
 func meant(words []string) string {
 	return shellWords(append([]string{"respawner"}, words...))
 }
 
-// nearest is the known word that a mistyped one is near to, the first of several: a
+// nearest returns the known word that a mistyped one is near to, the first of several: a
 // letter in three is wrong, or they stand in another order. It is empty where none is near.
 func nearest(word string, known []string) string {
 	best, least := "", max(len(strings.TrimLeft(word, "-"))/3, 1)+1
@@ -150,7 +150,7 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// distance is how many letters have to be changed, added or taken away to make one word
+// distance returns how many letters have to be changed, added or taken away to make one word
 // of another; 1 where their order is all that differs.
 func distance(a, b string) int {
 	if a != b && slices.Equal(sorted(a), sorted(b)) {

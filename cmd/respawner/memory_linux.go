@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// readMemory reads a small file of /proc that is about the memory of a process, which
-// that can keep locked for as long as it likes. It reports whether there was an answer.
+// readMemory reads a small file of /proc that is about the memory of a process. The process can
+// keep that locked for as long as it likes. readMemory reports whether there was an answer.
 var readMemory = (&memoryReads{open: map[string]bool{}}).read
 
 // memoryReads are such reads. Those that are waited for no more are left behind, and not
@@ -65,7 +65,7 @@ func (r *memoryReads) end(key string) {
 	delete(r.open, key)
 }
 
-// fileOf is the executable of a process, or a question mark.
+// fileOf returns the executable of a process, or a question mark.
 func fileOf(pid int) string {
 	file, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {

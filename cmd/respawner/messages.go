@@ -17,8 +17,8 @@ type messages struct {
 	file   *outputFile // nil until it is needed
 }
 
-// messagesFile is the file, beside that of the program's output; empty when
-// there is no such place.
+// messagesFile returns the file for messages, beside that of the program's output. It is empty when
+// there is no such folder.
 func (o options) messagesFile() string {
 	dir := o.OutputDir
 	if filepath.IsAbs(o.Output) {
@@ -30,7 +30,7 @@ func (o options) messagesFile() string {
 	return filepath.Join(dir, o.Name+".messages")
 }
 
-// where says what becomes of messages, if that is not syslog.
+// where returns where messages go, if that is not syslog.
 func (m *messages) where() string {
 	if syslogAvailable() {
 		return ""

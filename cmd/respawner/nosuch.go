@@ -14,11 +14,11 @@ import (
 // nearness is from where on one name is like another, by Jaro and Winkler: 1 is the same.
 const nearness = 0.85
 
-// maxNear is how many names are told that are like one that is not known.
+// maxNear is how many names an error suggests for one that is not known.
 const maxNear = 3
 
-// known returns nil for a service that was started here, whether it runs or not. For any other the
-// error says so, and which names are like it. The directory is nil where there is none.
+// known returns nil for a service that was started here, whether it runs or not. For any other service the
+// error says that there is none, and which names are like it. The directory is nil where there is none.
 func known(dir *control.Dir, name string) error {
 	var all []string
 	if dir != nil {
@@ -34,7 +34,7 @@ func known(dir *control.Dir, name string) error {
 	return exitError{code: exitFailure, msg: noService(name, all)}
 }
 
-// noService says that a name is none of the services here, and which are like it.
+// noService returns the error for a name that no service here has. It lists the names that are like it.
 func noService(name string, all []string) string {
 	switch like := near(name, all); len(like) {
 	case 0:
@@ -46,8 +46,8 @@ func noService(name string, all []string) string {
 	}
 }
 
-// near returns those of all that are like name, the likest first, a few at most: one has the other in
-// it, or they differ in a letter or two.
+// near returns the names that are like name, the likest first, at most maxNear. Two names are alike if one has the
+// other in it, or if they differ in a letter or two.
 func near(name string, all []string) []string {
 	likeness := func(other string) float64 {
 		a, b := strings.ToLower(name), strings.ToLower(other)

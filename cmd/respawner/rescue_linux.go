@@ -9,7 +9,7 @@ import (
 	"respawner/watch/control"
 )
 
-// witness tells how a supervisor ended, which may die in the milliseconds of an upgrade: the program that
+// witness tells how a supervisor ended. A supervisor may die in the milliseconds of an upgrade: the program that
 // is exec'ed can't catch signals until Go has begun.
 type witness struct{ pidfd int }
 
@@ -34,8 +34,8 @@ func (w witness) close() {
 // reapPatience is how long the parent of a supervisor, mostly init, may take to reap it, in milliseconds.
 const reapPatience = 1000
 
-// sawStop reports whether the supervisor was killed by a signal that would have had it end its service. The
-// kernel tells that of a process that was reaped (Linux 6.15).
+// sawStop reports whether the supervisor was killed by a signal that asks it to end its service. The
+// kernel tells the signal once the process is reaped (Linux 6.15).
 func (w witness) sawStop() bool {
 	fds := []unix.PollFd{{Fd: int32(w.pidfd)}} // nothing but its hang-up, when it is reaped
 	for err := error(unix.EINTR); errors.Is(err, unix.EINTR); {
@@ -52,8 +52,8 @@ func (w witness) sawStop() bool {
 	return false
 }
 
-// rescue does for a service what its supervisor was to do, that has died in the middle of an upgrade: it ends it,
-// if it was told to by a signal, or gives it another supervisor.
+// rescue takes care of a service after its supervisor has died in the middle of an upgrade. If a stop signal
+// killed the supervisor, rescue ends the service. Otherwise it gives the service another supervisor.
 func (o options) rescue(dir *control.Dir, name string, w witness, out result) result {
 	presence, _, err := dir.Presence(name)
 	if err != nil || presence != control.Stale {

@@ -13,8 +13,8 @@ import (
 	"respawner/watch/control"
 )
 
-// start starts a service. In the background it is two processes: the one that
-// the user called waits for the report of the one that supervises.
+// start starts a service. In the background it is two processes: the command that
+// the user called waits for the report of the supervisor.
 func start(o options) error {
 	if os.Getenv(upgradeEnv) == upgradeCheck {
 		fmt.Print(canTakeOver())
@@ -59,8 +59,8 @@ func start(o options) error {
 	return startAway()
 }
 
-// asBefore starts a service as it was started before, where the user named one and said nothing else
-// of it; again reports that.
+// asBefore starts a service as it was started before, if the command line has only the name of a service.
+// again reports whether it did.
 func (o options) asBefore() (again bool, err error) {
 	if !o.Bare {
 		return false, nil
@@ -109,7 +109,7 @@ func startDefined(name string, def control.Definition) (text string, err error) 
 	return fmt.Sprintf("%s, started as before: %s", rep.Text, cut(shellWords(append([]string{def.Program}, def.Args...)), lineWidth)), nil
 }
 
-// stay runs a start command in the place of this process, in the foreground.
+// stay runs a start command in the foreground, as this process.
 func stay(again invocation) error {
 	self, err := os.Executable()
 	if err == nil {
@@ -122,7 +122,7 @@ func stay(again invocation) error {
 	return fmt.Errorf("start as before: %w", err)
 }
 
-// makeWay refuses what could never be removed before a start, and with --replace ends the service that
+// makeWay refuses a --clean that can never work, and with --replace ends the service that
 // is there.
 func (o options) makeWay() error {
 	if err := noFolders(o.Clean); err != nil || !o.Replace { // later it is no reason not to go on
@@ -143,7 +143,7 @@ func (o options) makeWay() error {
 	return out.err
 }
 
-// startAway starts a service in the background, and says what came of it.
+// startAway starts a service in the background, and prints the outcome.
 func startAway() error {
 	rep, err := startBackground(thisCommand(), watch.ThenRun)
 	if err == nil {
@@ -152,7 +152,7 @@ func startAway() error {
 	return err
 }
 
-// noFolders refuses what --clean would never remove.
+// noFolders refuses folders, which --clean never removes.
 func noFolders(paths []string) error {
 	for _, path := range paths {
 		if info, err := os.Lstat(path); err == nil && info.IsDir() {
@@ -176,9 +176,9 @@ func nameOf(program string) (path string, err error) {
 	return path, err
 }
 
-// lookUp finds a program as a shell would; the path is absolute, because some
-// programs (sshd, nginx) exec themselves by the name they were called by. That of
-// a program that is missing is returned with the error, if it was named by one.
+// lookUp finds a program as a shell would. The path is absolute, because some
+// programs (sshd, nginx) exec themselves by the name they were called by. If a program that was named
+// by its path is missing, the path is returned with the error.
 func lookUp(program string) (string, error) {
 	path, err := nameOf(program)
 	switch {

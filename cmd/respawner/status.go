@@ -11,7 +11,7 @@ import (
 	"respawner/watch/control"
 )
 
-// status tells how services fare, all when none is named; its exit code is the
+// status prints the status of services, of all when none is named. Its exit code is the
 // worst of theirs.
 func status(o options) error {
 	dir, names, err := o.services((*control.Dir).Names)
@@ -55,7 +55,7 @@ func (o options) statusCodeOf(name string, out result) int {
 	return statusCode(out.status.State, leftover)
 }
 
-// isOurs reports whether a file is there that this user left, or root.
+// isOurs reports whether there is a file that belongs to this user or to root.
 func isOurs(path string) bool {
 	info, err := os.Lstat(path)
 	if path == "" || err != nil {
@@ -65,7 +65,7 @@ func isOurs(path string) bool {
 	return uid == 0 || uid == os.Geteuid()
 }
 
-// printStatus prints what was found, whole or not at all.
+// printStatus prints the status of services, whole or not at all.
 func printStatus(o options, all []*control.Status) error {
 	show := printText
 	switch {

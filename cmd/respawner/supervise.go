@@ -12,8 +12,8 @@ import (
 	"respawner/watch/control"
 )
 
-// supervision is one supervisor at work: what it was asked for, and what it has
-// in its hands.
+// supervision is one supervisor at work: its command line, and what it has
+// open.
 type supervision struct {
 	o    options
 	path string // of the program
@@ -23,14 +23,14 @@ type supervision struct {
 	dir    *control.Dir
 	claim  *control.Claim
 	before *baggage // of an earlier binary in this process, nil for none
-	alone  bool     // the service may run on without us: it is to be found
+	alone  bool     // the service may run on without this supervisor: a later one must find it
 	unsaid error    // why the log that was chosen could not be opened
 	output watch.Output
 
 	warnings []string // what the user should know besides
 }
 
-// warn says what the user should know: in the log, and with the first report.
+// warn adds a warning to the log, and to the first report.
 func (s *supervision) warn(text string) {
 	if text != "" {
 		s.log.Warn(s.o.Name + ": " + text)
@@ -38,7 +38,7 @@ func (s *supervision) warn(text string) {
 	}
 }
 
-// warned adds what was warned of to a report, unless nothing was started.
+// warned adds the warnings to a report, unless nothing was started.
 func (s *supervision) warned(r report) report {
 	for _, text := range s.warnings {
 		if !r.Already {
@@ -63,7 +63,7 @@ func supervise(o options, path string, tell func(report)) error {
 	return err
 }
 
-// takeOver is the supervisor that an earlier binary in this process was.
+// takeOver supervises in the place of an earlier binary in this process.
 func takeOver(o options, path string, before *baggage) error {
 	s := &supervision{o: o, path: path, tell: func(report) {}, before: before}
 	return s.run(s.reclaim)
@@ -84,7 +84,7 @@ func (s *supervision) run(claim func() error) (err error) {
 	return errors.Join(err, s.log.close())
 }
 
-// openLog opens the log that was chosen, or else another one: what runs already is to be gone on with,
+// openLog opens the log that was chosen, or else another one: a service that runs already must be supervised,
 // or ended, all the same.
 func (s *supervision) openLog() (err error) {
 	fd := 0
@@ -152,8 +152,8 @@ func (s *supervision) takeClaim() (err error) {
 	return nil
 }
 
-// reclaim goes on with the claim of the earlier binary. There is no way back: whatever is not as it
-// should be is told of.
+// reclaim goes on with the claim of the earlier binary. There is no way back, so each fault
+// is only a warning.
 func (s *supervision) reclaim() (err error) {
 	if s.claim, err = control.TakeOver(s.o.Name, s.before.Handover, s.o.ControlGroup); err != nil {
 		s.log.Error(s.o.Name+": going on all the same", "error", err)
@@ -234,8 +234,8 @@ func (s *supervision) openOutput() (warning string, err error) {
 	return warning, err
 }
 
-// goOn says what there is to go on with: what an earlier binary has handed
-// over, or a supervisor that was killed has left.
+// goOn returns the state to go on with: the state that an earlier binary has handed
+// over, or that a killed supervisor has left.
 func (s *supervision) goOn(c *watch.Config) error {
 	switch name := s.o.Name; {
 	case s.before != nil:

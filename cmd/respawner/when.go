@@ -10,10 +10,10 @@ import (
 // event.
 const stampLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// moment is a time in full, as people compare it with other logs.
+// moment returns a time in full, as people compare it with other logs.
 func moment(t time.Time) string { return t.Local().Format(stampLayout) }
 
-// second is a time where no more than the second matters.
+// second returns a time where no more than the second matters.
 func second(t time.Time) string { return t.Local().Format("2006-01-02T15:04:05Z07:00") }
 
 // cutStamp cuts a line of a log into its time and the text. A line without a
@@ -70,7 +70,7 @@ func parseEpoch(s string, now time.Time) (time.Time, bool) {
 	return time.UnixMicro(int64(n * 1e6)).In(now.Location()), true
 }
 
-// parseAgo reads 2h30m, or 1w2d with the rest of a duration behind it.
+// parseAgo reads a duration such as 2h30m, which may begin with weeks and days: 1w2d3h.
 func parseAgo(s string, now time.Time) (time.Time, bool) {
 	weeks, rest := cutUnit(s, "w")
 	days, rest := cutUnit(rest, "d")
@@ -84,8 +84,8 @@ func parseAgo(s string, now time.Time) (time.Time, bool) {
 	return now.AddDate(0, 0, -7*weeks-days).Add(-ago), true
 }
 
-// cutUnit cuts a whole number of some unit off the beginning of a text, if it is
-// there.
+// cutUnit cuts a whole number of a unit off the beginning of a text, if there is
+// one.
 func cutUnit(s, unit string) (n int, rest string) {
 	number, after, found := strings.Cut(s, unit)
 	n, err := strconv.Atoi(number)
