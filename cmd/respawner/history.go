@@ -65,7 +65,7 @@ func tellAll(w io.Writer, all []life) {
 	}
 }
 
-// historyOf is what is written down of a service; nothing at all is an error.
+// historyOf returns the events that are written down of a service. No event at all is an error.
 func historyOf(dir *control.Dir, name string) ([]control.Event, error) {
 	var past []control.Event
 	if dir != nil {
@@ -80,7 +80,7 @@ func historyOf(dir *control.Dir, name string) ([]control.Event, error) {
 	return past, nil
 }
 
-// life is what came about from one start of the program to the next.
+// life is the events from one start of the program to the next.
 type life struct {
 	name   string
 	number int // of so many, from 1
@@ -90,7 +90,7 @@ type life struct {
 	held   bool           // its supervisor lives
 }
 
-// livesOf are the lives of a service, the oldest first.
+// livesOf returns the lives of a service, the oldest first.
 func livesOf(dir *control.Dir, name string) ([]life, error) {
 	past, err := historyOf(dir, name)
 	if err != nil {
@@ -103,8 +103,8 @@ func livesOf(dir *control.Dir, name string) ([]life, error) {
 	return lives(name, past, presence == control.Held), nil
 }
 
-// lives cuts events before each start of the program. What comes before the
-// first, because it was written down too long ago, is a life too.
+// lives cuts events before each start of the program. The events before the
+// first, of which the start is no longer kept, are a life too.
 func lives(name string, past []control.Event, held bool) []life {
 	blameOOMKiller(past)
 	var all []life
@@ -124,7 +124,7 @@ func lives(name string, past []control.Event, held bool) []life {
 	return all
 }
 
-// story says in a line how long it was up, and why it is no more.
+// story returns a line that says how long the life was up, and why it ended.
 func (l life) story() string {
 	up, end := l.find("running"), l.end()
 	if end == nil {
@@ -141,7 +141,7 @@ func (l life) story() string {
 	return story
 }
 
-// unfinished is the story without an end.
+// unfinished returns the story of a life without an end.
 func (l life) unfinished(up *control.Event) string {
 	began := "not up yet"
 	if up != nil {
@@ -153,8 +153,8 @@ func (l life) unfinished(up *control.Event) string {
 	return began
 }
 
-// why says what ended it. A crash has a process that died first, which need
-// not be the one whose death was the service's.
+// why returns what ended the life. The process that died first need
+// not be the one the death of which was the crash.
 func (l life) why(end control.Event) string {
 	first := l.firstDeath(end)
 	switch {
@@ -168,7 +168,7 @@ func (l life) why(end control.Event) string {
 	return end.Text
 }
 
-// end is the event that began the end, nil for none.
+// end returns the event that began the end, nil for none.
 func (l life) end() *control.Event {
 	for i, ev := range l.events {
 		switch ev.What {
@@ -188,8 +188,8 @@ func (l life) find(what string) *control.Event {
 	return nil
 }
 
-// firstDeath is the first violent one of the deaths that led to the end; where
-// all went in peace, the last of them.
+// firstDeath returns the first violent one of the deaths that led to the end. Where
+// none was violent, it returns the last.
 func (l life) firstDeath(end control.Event) *control.Event {
 	var last *control.Event
 	for i, ev := range l.events {
@@ -204,8 +204,8 @@ func (l life) firstDeath(end control.Event) *control.Event {
 	return last
 }
 
-// isViolent reports whether a death may be why others died. Of an ordinary process
-// that has come and gone before its end could be had, nothing is to be thought.
+// isViolent reports whether a death may be why others died. The unknown end of an ordinary
+// process is not taken for violent.
 func isViolent(exited control.Event) bool {
 	known := exited.Exit.Code >= 0
 	return known && (exited.Exit.Code != 0 || exited.Exit.Signal != 0) || !known && exited.Role != ""

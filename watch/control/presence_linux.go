@@ -13,11 +13,11 @@ import (
 type Presence int
 
 const (
-	// Absent: there is no supervisor.
+	// Absent says that there is no supervisor.
 	Absent Presence = iota
-	// Stale: a supervisor died and left its files.
+	// Stale says that a supervisor died and left its files.
 	Stale
-	// Held: there is a supervisor.
+	// Held says that there is a supervisor.
 	Held
 )
 
