@@ -23,7 +23,7 @@ func TestExitString(t *testing.T) {
 		"exited, status 3":                {Known: true, Code: 3},
 		"killed by signo 9":               {Known: true, Signal: 9},
 		"killed by signo 11, core dumped": {Known: true, Signal: 11, Core: true},
-		"ended, nobody knows how":         {},
+		"ended, how is not known":         {},
 	} {
 		if got := e.String(); got != want {
 			t.Errorf("%+v: got %q, want %q", e, got, want)

@@ -137,7 +137,7 @@ func (e Exit) broke() bool {
 func (e Exit) String() string {
 	switch {
 	case !e.Known:
-		return "ended, nobody knows how"
+		return "ended, how is not known"
 	case e.Core:
 		return fmt.Sprintf("killed by signo %d, core dumped", e.Signal)
 	case e.Signal != 0:
