@@ -60,7 +60,7 @@ func (s *service) mustBeOrphaned(main int) {
 // connector that is known since Linux 6.15, if its parent is quick to reap it.
 func howItEnded(step, known string) string {
 	if step == "scan" {
-		return "(?:" + known + "|ended, nobody knows how)"
+		return "(?:" + known + "|ended, how is not known)"
 	}
 	return known
 }

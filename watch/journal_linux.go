@@ -9,7 +9,7 @@ import (
 	"respawner/watch/service"
 )
 
-// journal is the room of what comes about in a service: those who follow are
+// journal is the room of what comes about in a service: followers are
 // told at once; what is worth it is written down at the end of the turn.
 type journal struct {
 	file   HistoryFile // nil: it is not written down
@@ -28,8 +28,8 @@ func newJournal(h HistoryFile, disks *crew) journal {
 	return j
 }
 
-// heeds reports whether anybody wants to know: births by the thousand are not to
-// cost what nobody asked for.
+// heeds reports whether an event has a reader. Births by the thousand are to
+// cost nothing without one.
 func (u *unit) heeds(what service.What) bool {
 	return u.server.follows() || u.journal.file != nil && what != service.NoteForked && what != service.NoteExeced
 }

@@ -143,7 +143,7 @@ func (s *Host) descends(pid int) bool {
 }
 
 // mayAcquire reports whether the pidfile can be trusted with a process that does
-// not descend from us: nobody but root and we can have written it, and the
+// not descend from us: no user but root and ours can have written it, and the
 // process was born after our start.
 func (s *Host) mayAcquire(u *unit, r pidfileRead, stat procStat) error {
 	switch {

@@ -25,7 +25,7 @@ type Output struct {
 }
 
 // Sink keeps the lines of a program. One goroutine calls it, which may be held
-// up: then the program is too, when the pipe is full, and nobody else.
+// up: then the program is too, when the pipe is full, and nothing else.
 type Sink interface {
 	// Write keeps lines, which have no newline in them and were all read at one
 	// time, in their order. It returns how many of them were kept, with an
@@ -65,7 +65,7 @@ func splitLines(text []byte, each func(line []byte, cut bool)) (rest []byte) {
 	}
 }
 
-// How much of the last lines is kept for who asks why a program failed.
+// How much of the last lines is kept for a user that asks why a program failed.
 const (
 	lastLines   = 5
 	lastLineLen = 200

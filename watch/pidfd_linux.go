@@ -14,9 +14,9 @@ import (
 // errGone is what openPidfd returns for a process that is dead and reaped.
 var errGone = errors.New("no such process")
 
-// openPidfd opens a process (pidfd_open, Linux 5.3). Whose it is, is for the
-// caller to find out. It leaves some descriptors to others, but for the dead,
-// whom it is soon closed for.
+// openPidfd opens a process (pidfd_open, Linux 5.3). The caller finds out
+// which process that is. It leaves some descriptors to others, but for a dead
+// process, for which it is soon closed.
 func (k linux) openPidfd(pid int) (int, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err == nil && inReserve(fd, pidfdReserve) && !k.isReadable(fd) {
@@ -120,8 +120,8 @@ func waitPidfd(pidfd, flags int) (service.Exit, error) {
 	return info.exit(), nil
 }
 
-// exitInfo is how a process ended that is dead and reaped, whoever its parent
-// was (PIDFD_GET_INFO with PIDFD_INFO_EXIT, fs/pidfs.c, Linux 6.15). told is
+// exitInfo is how a process ended that is dead and reaped, whichever process
+// its parent was (PIDFD_GET_INFO with PIDFD_INFO_EXIT, fs/pidfs.c, Linux 6.15). told is
 // false where the kernel does not say so, or not yet.
 func (linux) exitInfo(pidfd int) (exit service.Exit, told bool) {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}

@@ -29,7 +29,7 @@ type record struct {
 const RecordVersion = 2
 
 // clockOf is how far the time of day is ahead of the time since boot. It stays
-// the same as long as nobody sets the clock.
+// the same as long as the clock is not set.
 func clockOf(now time.Time, uptime time.Duration) time.Duration {
 	return time.Duration(now.UnixNano()) - uptime
 }

@@ -88,7 +88,7 @@ func nameOf(sig unix.Signal) string { return cmp.Or(unix.SignalName(sig), sig.St
 // maxProcStatus bounds a /proc/PID/status, in bytes: a process may have 65536 groups.
 const maxProcStatus = 1 << 20
 
-// receptionOf tells how a process would take a signal. It may be blocked only to be waited
+// receptionOf returns how a process would take a signal. It may be blocked only to be waited
 // for: by a signalfd, or by a thread in sigwait, which the kernel shows as one that does
 // not block it (do_sigtimedwait).
 func (linux) receptionOf(pid int, sig unix.Signal) (reception, error) {

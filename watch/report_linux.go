@@ -27,7 +27,7 @@ func (u *unit) makeOutput(s *Host) func() error {
 	}
 }
 
-// reopen opens log files anew, after somebody has moved them.
+// reopen opens log files anew, after they were moved.
 func (u *unit) reopen() {
 	u.log.Info(u.name + ": log files are opened anew")
 	if u.output != nil && !u.output.reopen() {

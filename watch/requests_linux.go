@@ -22,7 +22,7 @@ type wait struct {
 
 // The operations of peers that wait.
 const (
-	waitEnded   = "ended"   // until nobody is left
+	waitEnded   = "ended"   // until no process is left
 	waitStopped = "stopped" // until that is for good
 	waitRunning = "running" // until it is up
 	waitAnew    = "anew"    // until it is up anew
@@ -187,7 +187,7 @@ func (v *server) lookAll() {
 	}
 }
 
-// publish sends an event to those who follow.
+// publish sends an event to the followers.
 func (v *server) publish(ev control.Event) {
 	var line []byte
 	for _, p := range append([]*peer{}, v.peers...) {

@@ -106,7 +106,7 @@ func (p *Program) command() (spawn.Command, error) {
 	return c, err
 }
 
-// failure tells why a program could not be started, in a user's words, with
+// failure returns why a program could not be started, in a user's words, with
 // the status that a shell would return.
 func (p *Program) failure(run int, err error) service.SpawnFailed {
 	f := service.SpawnFailed{Run: run, Status: 1, Text: err.Error()}

@@ -10,8 +10,8 @@ const (
 	// TrackBest is the first step that works.
 	TrackBest Tracking = iota
 	// TrackKernelSet has the kernel keep the set of our descendants itself (an
-	// eBPF filter on the proc connector), so nothing is missed and nobody
-	// else's forks wake us.
+	// eBPF filter on the proc connector), so nothing is missed and no
+	// forks of other processes wake us.
 	TrackKernelSet
 	// TrackSocketFilter has a classic filter on the proc connector pass what is
 	// about processes that we know; it needs no privilege.

@@ -78,7 +78,7 @@ var histories = map[string]struct {
 		0.9 exited 122 - -1 -1 false
 		1.0 exited 121 main -1 -1 false
 		1.1 exited 123 - 0 13 false
-		1.1 crashed 0:web: pid 121 ended, nobody knows how`, held: true},
+		1.1 crashed 0:web: pid 121 ended, how is not known`, held: true},
 	"not-executable": {lines: `
 		0 stopping 0:/x: permission denied
 		0 failed 0:/x: permission denied`},
@@ -113,7 +113,7 @@ func TestHowEnded(t *testing.T) {
 		"killed by signal 9 (SIGKILL)":               {Signal: 9},
 		"killed by signal 11 (SIGSEGV), core dumped": {Signal: 11, Core: true},
 		"killed by signal 40":                        {Signal: 40},
-		"ended, nobody knows how":                    {Code: -1, Signal: -1},
+		"ended, how is not known":                    {Code: -1, Signal: -1},
 	} {
 		if got := howEnded(exit); got != want {
 			t.Errorf("%+v: %q, want %q", exit, got, want)

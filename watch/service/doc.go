@@ -18,8 +18,8 @@
 //
 //   - the one that the pidfile names;
 //   - else the one that still runs the program that was started;
-//   - else the one in which it goes on: who puts itself into the background
-//     forks and leaves at once, so that is the last child of who has left;
+//   - else the one in which it goes on: a process that puts itself into the
+//     background forks and leaves at once, so that is the last child of the one that left;
 //   - else one that has children;
 //   - else the first born.
 //
@@ -31,7 +31,7 @@
 //
 // A vital root that is killed, or exits with a status that is no success, is a
 // crash. What it leaves behind (workers that hold the port) is ended, and when
-// nobody is left and the respawn delay has passed, the program is started
+// no process is left and the respawn delay has passed, the program is started
 // again. A main process that ends normally ends the service, unless it hands over:
 // a young one to whatever it leaves, an old one to a process of its own program
 // (handover.go).

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// stop ends the service because somebody asked for it.
+// stop ends the service because a user asked for it.
 func stop(m *Machine, now time.Time, ev Event) {
 	v := verdict{text: m.spec.Name + " was stopped"}
 	if m.state == Starting && m.restarts == 0 {
@@ -39,7 +39,7 @@ func (m *Machine) heed(now time.Time, how Stop) {
 	}
 }
 
-// restart ends the service because somebody wants it started anew.
+// restart ends the service because a user wants it started anew.
 func restart(m *Machine, now time.Time, _ Event) {
 	m.message, m.again = "", true
 	m.leave()
@@ -113,7 +113,7 @@ func (m *Machine) crash(now time.Time, text string) {
 	m.message = text
 	m.do(Note{What: NoteCrashed, Text: text})
 	m.do(Note{What: NoteBackoff, Text: fmt.Sprintf("next start in %v", m.spec.RespawnDelay)})
-	m.respawn = time.Time{} // due as soon as nobody is left
+	m.respawn = time.Time{} // due as soon as no process is left
 	if m.spec.RespawnDelay > 0 {
 		m.respawn = now.Add(m.spec.RespawnDelay)
 		m.arm(TimerRespawn, m.respawn)
@@ -188,8 +188,8 @@ func (m *Machine) askRest() {
 	}
 }
 
-// newRoots are the roots that nobody has asked to end yet: at first all; then
-// who was born a root, or has become one by a death.
+// newRoots returns the roots that were not asked to end yet: at first all; then
+// each that was born a root, or has become one by a death.
 func (m *Machine) newRoots(ev Event) []*proc {
 	var roots []*proc
 	switch ev := ev.(type) {
@@ -201,11 +201,11 @@ func (m *Machine) newRoots(ev Event) []*proc {
 		return m.forest.rootsThat(func(p *proc) bool { return !p.termed })
 	}
 	return slices.DeleteFunc(roots, func(p *proc) bool {
-		return p == nil || m.forest.procs[p.pid] != p || p.termed || !p.isRoot() // a restored machine hears late of who came and has gone
+		return p == nil || m.forest.procs[p.pid] != p || p.termed || !p.isRoot() // a restored machine hears late of processes that came and have gone
 	})
 }
 
-// born is the pid of who was born by an event, 0 for nobody.
+// born returns the pid of the process that an event says was born, 0 for none.
 func born(ev Event) int {
 	switch ev := ev.(type) {
 	case Spawned:
@@ -220,7 +220,7 @@ func born(ev Event) int {
 	return 0
 }
 
-// endPatience is called when the time of those who were asked to end is over.
+// endPatience is called when the time of the processes that were asked to end is over.
 // If we have slept through that, they may have slept as well (a container that
 // was paused): they get their time again, once.
 func (m *Machine) endPatience(now time.Time) {
@@ -245,14 +245,14 @@ func (m *Machine) killAll(now time.Time) {
 	}
 }
 
-// outlived tells of who is still there though all were killed. There is
+// outlived tells of the processes that are still there though all were killed. There is
 // nothing more to be done but to wait.
 func (m *Machine) outlived() {
 	m.stuck = true
 	m.do(Note{What: NoteStuck, Text: pids(m.forest.all())})
 }
 
-// empty reports whether nobody is left, nor about to be born by a start.
+// empty reports whether no process is left, nor about to be born by a start.
 func (m *Machine) empty() bool { return m.forest.len() == 0 && !m.spawning }
 
 func dueEnding(m *Machine, now time.Time, ev Event) {
@@ -271,12 +271,12 @@ func dueEnding(m *Machine, now time.Time, ev Event) {
 	}
 }
 
-// ended is reached when nobody is left.
+// ended is reached when no process is left.
 func (m *Machine) ended(now time.Time) {
 	m.disarm(TimerAsk)
 	m.disarm(TimerKill)
 	m.disarm(TimerStuck)
-	m.asked, m.hard, m.stuck, m.spared = false, false, false, false // who is found late has his own time
+	m.asked, m.hard, m.stuck, m.spared = false, false, false, false // a process that is found late has its own time
 	m.timeout, m.signal = nil, 0
 	switch {
 	case m.state == Stopping:
@@ -287,7 +287,7 @@ func (m *Machine) ended(now time.Time) {
 	}
 }
 
-// conclude is reached when nobody is left of a service that was to be ended.
+// conclude is reached when no process is left of a service that was to be ended.
 func (m *Machine) conclude(now time.Time) {
 	v := m.verdict
 	switch {

@@ -154,7 +154,7 @@ const (
 	NoteRunning    What = "running"    // up; PID is the main process
 	NoteCrashed    What = "crashed"    // Text: of what
 	NoteBackoff    What = "backoff"    // Text: when the next start is due
-	NoteRestarting What = "restarting" // somebody asked for it
+	NoteRestarting What = "restarting" // a user asked for it
 	NoteStopping   What = "stopping"   // Text: why
 	NoteKilling    What = "killing"    // patience is over; Text: the pids
 	NoteStuck      What = "stuck"      // still there, though killed; Text: the pids
@@ -194,10 +194,10 @@ type (
 		Text string
 	}
 
-	// Note tells what has come about, for those who watch or look back.
+	// Note tells what has come about, for users that watch or look back.
 	Note struct {
 		What   What
-		PID    int  // whom it is about, 0 for the service
+		PID    int  // the process it is about, 0 for the service
 		Parent int  // of one that was forked
 		Role   Role // of one that ended
 		Exit   Exit // of one that ended

@@ -27,7 +27,7 @@ type proc struct {
 	heir, elder *proc
 
 	// baton says that the program goes on in this process: it was started, or
-	// has inherited from who had the baton.
+	// has inherited from the process that had the baton.
 	baton bool
 
 	founding bool
@@ -115,7 +115,7 @@ func (p *proc) setHeir(heir *proc) {
 	}
 }
 
-// bequeath is the end of p. Who puts itself into the background forks and leaves
+// bequeath is the end of p. A process that puts itself into the background forks and leaves
 // at once, so its last child goes on, unless that runs another program.
 func (p *proc) bequeath() {
 	heir, elder := p.heir, p.elder

@@ -34,7 +34,7 @@ type Machine struct {
 
 	run      int   // the number of the last Spawn
 	spawning bool  // it has not been answered yet
-	restored int   // the last Spawn of before Restore: who was asked can't answer any more
+	restored int   // the last Spawn of before Restore: the supervisor that was asked can't answer any more
 	starter  *proc // what it started, while that lives
 	program  *Program
 
@@ -48,13 +48,13 @@ type Machine struct {
 	deadlines [timers]time.Time // those that are set, for a restored machine to set again
 	late      time.Duration     // by how much the last one that was due was missed
 
-	settleBy time.Time // when a start is over, whatever comes and goes
-	nobody   *death    // the starter has left nobody that is known; the pidfile may name somebody
-	respawn  time.Time // when the next start is due; zero once it is
-	hard     bool      // patience is over: KILL
-	stuck    bool      // and some have outlived it
-	spared   bool      // patience was prolonged
-	asked    bool      // somebody was asked to end: patience has begun
+	settleBy  time.Time // when a start is over, whatever comes and goes
+	childless *death    // of a starter that has left no known process; the pidfile may name one
+	respawn   time.Time // when the next start is due; zero once it is
+	hard      bool      // patience is over: KILL
+	stuck     bool      // and some have outlived it
+	spared    bool      // patience was prolonged
+	asked     bool      // a process was asked to end: patience has begun
 
 	timeout *time.Duration // of this stop, nil for the usual one
 	signal  int            // of this stop, 0 for TERM
@@ -138,7 +138,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 }
 
 // react has the state say what is to be done. One that was restored hears of
-// nothing before it resumes: only then is it known who lives, and until then a
+// nothing before it resumes: only then is it known which processes live, and until then a
 // death could look like that of the last one.
 func (m *Machine) react(now time.Time, ev Event) {
 	if m.restoring && ev.kind() != onResume {

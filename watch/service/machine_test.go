@@ -23,7 +23,7 @@ func TestExitString(t *testing.T) {
 		"exited, status 3":                {Known: true, Code: 3},
 		"killed by signo 9":               {Known: true, Signal: 9},
 		"killed by signo 11, core dumped": {Known: true, Signal: 11, Core: true},
-		"ended, nobody knows how":         {},
+		"ended, how is not known":         {},
 	} {
 		if got := e.String(); got != want {
 			t.Errorf("%+v: got %q, want %q", e, got, want)
@@ -117,7 +117,7 @@ func TestStaleDeadlines(t *testing.T) {
 	}
 }
 
-// A gist tells whether what matters has changed.
+// A gist reports whether what matters has changed.
 func TestGist(t *testing.T) {
 	m, now := New(Spec{Follow: FollowOn}), time.Unix(0, 0)
 	for _, tt := range []struct {
@@ -160,7 +160,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Killed by a fault of its own, or by nobody's request: these, and no others.
+// Killed by a fault of its own, or by a signal that is no request: these, and no others.
 func TestBroke(t *testing.T) {
 	var got []int
 	for signal := range 65 {
@@ -173,8 +173,8 @@ func TestBroke(t *testing.T) {
 	}
 }
 
-// The last exit is that of any root that could be main, or of main, whoever its
-// parent is.
+// The last exit is that of any root that could be main, or of main, whichever process
+// its parent is.
 func TestLastExit(t *testing.T) {
 	now := time.Unix(0, 0)
 	for dead, named := range map[int]int{2: 0, 3: 0, 4: 4} {

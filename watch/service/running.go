@@ -109,8 +109,8 @@ func (m *Machine) preferred(dead *proc, left []*proc) bool {
 	return m.rank(dead) > m.rank(best)
 }
 
-// rank orders candidates: first who runs the program that was started, most of
-// all as it was forked, then who has the baton, then who has children. Who was
+// rank orders candidates: first one that runs the program that was started, most of
+// all as it was forked, then one that has the baton, then one that has children. A process
 // forked by one that runs another program runs that, without an exec of its own.
 func (m *Machine) rank(p *proc) int {
 	rank := 0

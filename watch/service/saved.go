@@ -86,7 +86,7 @@ func (m *Machine) Save() Saved {
 	if m.leaving != nil {
 		s.Leaving = m.leaving.pid
 	}
-	if d := m.nobody; d != nil {
+	if d := m.childless; d != nil {
 		last := d.last()
 		s.Nobody = &last
 	}
@@ -137,8 +137,8 @@ func (s *Saved) place(p *Program, places map[any]int) int {
 	return place
 }
 
-// Rebase puts another time in the place of each that is written down, for who
-// reads it by another clock.
+// Rebase puts another time in the place of each that is written down, for a
+// reader with another clock.
 func (s *Saved) Rebase(of func(time.Time) time.Time) {
 	times := []*time.Time{&s.Since, &s.Wound.At, &s.SettleBy, &s.Respawn, &s.LastExit.At}
 	if s.Nobody != nil {
@@ -175,7 +175,7 @@ func Restore(spec Spec, s Saved) (*Machine, error) {
 	programs := slices.Clone(s.Programs)
 	m.program = &programs[0]
 	if d := s.Nobody; d != nil {
-		m.nobody = &death{Exited: Exited{PID: d.PID, Exit: d.Exit}, at: d.At}
+		m.childless = &death{Exited: Exited{PID: d.PID, Exit: d.Exit}, at: d.At}
 	}
 	for t := range timers {
 		m.deadlines[t] = s.Deadlines[t.String()]
@@ -223,7 +223,7 @@ func (m *Machine) restoreProcs(s Saved, programs []Program) error {
 
 // resume sets the deadlines again. A start that was under way, and of which
 // nothing was found, is made again, if it is still wanted; one that has come of
-// what was told since is being made. Who was to be killed may not have been.
+// what was told since is being made. A process that was to be killed may still live.
 func resume(m *Machine, now time.Time, _ Event) {
 	for t, at := range m.deadlines {
 		if !at.IsZero() {

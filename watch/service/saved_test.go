@@ -126,7 +126,7 @@ func TestSavedAgain(t *testing.T) {
 	}
 	m.Step(time.Unix(12, 0), Forked{7, 6})
 	if procs := m.Save().Procs; !slices.ContainsFunc(procs, func(q SavedProc) bool { return q.PID == 6 && q.Seq == 10 }) {
-		t.Errorf("who is born later comes later: %+v", procs)
+		t.Errorf("a process born later comes later: %+v", procs)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestNoDelayAfterRestore(t *testing.T) {
 	}
 }
 
-// Whoever was found after that, and has died again, is nobody to be ended.
+// A process that was found after that, and has died again, is not to be ended.
 func TestGoneBeforeResume(t *testing.T) {
 	m, err := Restore(Spec{Name: "x"}, Saved{
 		State: Stopping, Run: 1, Programs: []Program{{}}, Procs: []SavedProc{{PID: 5, Seq: 1, Founder: 1}},
@@ -168,7 +168,7 @@ func isKill(e Effect) bool {
 	return kill
 }
 
-// Nor is he where somebody else is left.
+// Nor is it where another process is left.
 func TestSomeGoneBeforeResume(t *testing.T) {
 	m, err := Restore(Spec{Name: "x"}, Saved{
 		State: Stopping, Run: 1, Programs: []Program{{}}, Procs: []SavedProc{{PID: 5, Seq: 1, Founder: 1}, {PID: 6, Parent: 5, Seq: 2, Founder: 1}},

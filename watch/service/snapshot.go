@@ -30,7 +30,7 @@ type Snapshot struct {
 	Restarts int
 	Respawn  time.Time // when the next start is due; zero but in Backoff
 	Stuck    bool      // some are still there though all were killed
-	Kill     time.Time // when patience with who was asked to end is over; zero while nobody is waited for
+	Kill     time.Time // when patience with processes that were asked to end is over; zero while none is waited for
 	Followed bool      // the program did put itself into the background
 	LastExit LastExit
 	Message  string // what a user should know; empty when all is well

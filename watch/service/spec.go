@@ -42,7 +42,7 @@ const (
 	// held up.
 	Overslept = time.Second
 
-	// StuckTime is how long after KILL it is time to tell who is still there.
+	// StuckTime is how long after KILL it is time to tell which processes are still there.
 	StuckTime = 2 * time.Second
 
 	// Wound is how soon a helper leaves after the process it looked after was
@@ -97,7 +97,7 @@ func (s Spec) succeeded(e Exit) bool {
 
 // Exit is how a process ended.
 type Exit struct {
-	Known  bool // false: nobody could tell how
+	Known  bool // false: how is not known
 	Code   int  // the exit status, when Signal is 0
 	Signal int  // the signal that killed it, 0 for none
 	Core   bool // it dumped core
@@ -123,7 +123,7 @@ func (k Killer) String() string { return [...]string{"", "respawner", "oom-kille
 // sigKill is the signal that nothing survives.
 const sigKill = 9
 
-// faults are the signals that nobody sends as a request: KILL, and those that
+// faults are the signals that are never sent as a request: KILL, and those that
 // dump core by default: QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ, SYS.
 var faults = []int{sigKill, 3, 4, 5, 6, 7, 8, 11, 24, 25, 31}
 
@@ -137,7 +137,7 @@ func (e Exit) broke() bool {
 func (e Exit) String() string {
 	switch {
 	case !e.Known:
-		return "ended, nobody knows how"
+		return "ended, how is not known"
 	case e.Core:
 		return fmt.Sprintf("killed by signo %d, core dumped", e.Signal)
 	case e.Signal != 0:

@@ -16,7 +16,7 @@ func (m *Machine) start(now time.Time) {
 	m.enter(now, Starting)
 	m.run++
 	m.spawning, m.followed = true, false
-	m.main, m.leaving, m.named, m.nobody, m.wound = nil, nil, 0, nil, LastExit{}
+	m.main, m.leaving, m.named, m.childless, m.wound = nil, nil, 0, nil, LastExit{}
 	m.do(Spawn{m.run})
 }
 
@@ -47,7 +47,7 @@ func spawnFailed(m *Machine, now time.Time, ev Event) {
 	m.crash(now, e.Text)
 }
 
-// exitedStarting sees a death before it is settled who is main.
+// exitedStarting sees a death before it is settled which process is main.
 func exitedStarting(m *Machine, now time.Time, ev Event) {
 	d := ev.(death)
 	switch {
@@ -88,7 +88,7 @@ func (m *Machine) handsOver(d death, left []*proc) bool {
 }
 
 // mayBeNamed reports whether the starter may have had the daemon started by
-// somebody else, or where nobody can look: then the pidfile has until ForkWait
+// another process, or where its births can't be seen: then the pidfile has until ForkWait
 // is over to name it.
 func (m *Machine) mayBeNamed(d death, left []*proc) bool {
 	return len(left) == 0 && m.spec.Pidfile && m.spec.Follow != FollowOff && m.spec.succeeded(d.Exit)
@@ -96,7 +96,7 @@ func (m *Machine) mayBeNamed(d death, left []*proc) bool {
 
 func (m *Machine) awaitName(now time.Time, d death) {
 	m.log("%s has left no process that is known: waiting for the pidfile to name one", m.spec.Name)
-	m.nobody = &d
+	m.childless = &d
 	m.settleBy = now.Add(ForkWait)
 	m.arm(TimerSettle, m.settleBy)
 }
@@ -156,7 +156,7 @@ func (m *Machine) endedStarting(now time.Time, d death) {
 	}
 }
 
-// namedStarting settles a start at once: the daemon has said who it is. Before
+// namedStarting settles a start at once: the daemon has named its main process. Before
 // the starter has left, that may be the pid from before the fork.
 func namedStarting(m *Machine, now time.Time, ev Event) {
 	if m.accept(ev.(Named)) && m.starter == nil {
@@ -167,8 +167,8 @@ func namedStarting(m *Machine, now time.Time, ev Event) {
 func dueStarting(m *Machine, now time.Time, ev Event) {
 	switch {
 	case ev.(Due).Timer != TimerSettle:
-	case m.nobody != nil && m.empty():
-		m.endedStarting(now, *m.nobody)
+	case m.childless != nil && m.empty():
+		m.endedStarting(now, *m.childless)
 	default:
 		m.settle(now)
 	}
@@ -187,7 +187,7 @@ func (m *Machine) settle(now time.Time) {
 	if len(founding) == 0 {
 		return // not spawned yet
 	}
-	if m.nobody != nil {
+	if m.childless != nil {
 		m.noteFollowed(founding)
 	}
 	m.forest.found(founding)

@@ -14,7 +14,7 @@ func TestWords(t *testing.T) {
 		"killed by signal 40":                                     {Known: true, Signal: 40},
 		"killed by signal 9 (SIGKILL) by respawner, after 10s":    {Known: true, Signal: 9, By: ByRespawner, After: 10 * time.Second},
 		"killed by signal 9 (SIGKILL) by the kernel's OOM killer": {Known: true, Signal: 9, By: ByKernel},
-		"ended, nobody knows how":                                 {Signal: 9},
+		"ended, how is not known":                                 {Signal: 9},
 	} {
 		if got := e.Words(); got != want {
 			t.Errorf("%+v: got %q, want %q", e, got, want)

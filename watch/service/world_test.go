@@ -104,7 +104,7 @@ func (w *world) answer(which byte) Event {
 
 func (w *world) step(ev Event) {
 	if f, ok := ev.(Forked); ok && !w.pids[f.Child] {
-		return // nobody is there to fork
+		return // no process is there to fork
 	}
 	for _, e := range w.m.Step(w.now, ev) {
 		w.check(e)
@@ -163,7 +163,7 @@ func (w *world) check(e Effect) {
 		w.told[e.PID] = true
 	case Done:
 		if len(w.pids) > 0 || w.run != 0 {
-			w.t.Fatal("done, and somebody is left")
+			w.t.Fatal("done, and a process is left")
 		}
 	}
 }
