@@ -244,7 +244,7 @@ func TestAnotherUsersCommand(t *testing.T) {
 	st := s.start()
 	give := func(uid int) {
 		t.Helper()
-		if err := os.Chown(s.runtime, uid, -1); err != nil {
+		if err := errors.Join(os.Chown(s.runtime, uid, -1), os.Chown(s.runtime+"/shape.sock", uid, -1)); err != nil {
 			t.Fatal(err)
 		}
 	}

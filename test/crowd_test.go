@@ -41,7 +41,9 @@ func TestCrowdOfMembers(t *testing.T) {
 			t.Fatalf("another member's status: %v", r)
 		}
 	}
-	s.stop()
+	if r := s.tell("stop"); r.code != 0 {
+		t.Errorf("root's stop: %v", r)
+	}
 	if crowd.code() != 0 {
 		t.Errorf("the crowd: %s", crowd.stderr.text())
 	}

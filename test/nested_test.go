@@ -117,7 +117,7 @@ func TestNestedBelowAnotherUser(t *testing.T) {
 	}
 	n.outer.start()
 	n.outer.journal.waitFor(`^web is running`, 1)
-	if said := n.outer.journal.text(); strings.Count(said, "below") != 1 || !strings.Contains(said, "warning: started below the service agent") {
+	if said := n.outer.journal.text(); strings.Count(said, "below") != 1 || !strings.Contains(said, "started below the service agent") {
 		t.Errorf("start said %q", said)
 	}
 	n.outer.stop()

@@ -36,10 +36,12 @@ func minutes(m, s string) time.Duration {
 	return time.Duration(number(m))*time.Minute + time.Duration(number(s))*time.Second
 }
 
-// bare is a text without what differs from one run to another: numbers, spans of time and the folders of files.
+// bare is a text without what differs from one run to another: numbers, spans of time, the zone of
+// times and the folders of files.
 func bare(text string) string {
 	text = regexp.MustCompile(`(?m)^ +`).ReplaceAllString(strings.TrimSpace(text), "")
 	text = regexp.MustCompile(`\S*/`).ReplaceAllString(text, "")
+	text = regexp.MustCompile(`(:\d\d)(Z|[+-]\d\d:\d\d)`).ReplaceAllString(text, "${1}ZONE")
 	text = regexp.MustCompile(`\d+m \d+s|\d+s`).ReplaceAllString(text, "SPAN")
 	text = regexp.MustCompile(`\d+`).ReplaceAllString(text, "N")
 	return regexp.MustCompile(` +`).ReplaceAllString(text, " ")

@@ -169,7 +169,7 @@ func TestRememberedByAnother(t *testing.T) {
 	s.start()
 	s.stop()
 	path := s.runtime + "/teller.command"
-	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v, %v", info, err)
 	}
 	text, err := os.ReadFile(path)

@@ -40,6 +40,7 @@ type ladder struct {
 	conn   *link  // of the first three steps, nil for none
 
 	resyncs int
+	asked   bool          // the next resync was asked for by a takeover: it is no sign of a loss
 	noted   time.Duration // when a resync was last told of
 	fell    time.Duration // when a step was last lost
 	dropped uint32        // events that the queue had no room for, on earlier connections
@@ -197,13 +198,21 @@ func (s *Host) replay() {
 // resynced is called when what was lost is known again.
 func (s *Host) resynced() {
 	l := &s.ladder
-	l.resyncs++
-	if now := s.monotonic(); l.noted == 0 || now-l.noted > time.Second { // not each in a storm of them
-		l.noted = now
-		s.noteAll("resynced", fmt.Sprintf("events were lost: %d processes made sure of", s.table.Len()))
+	if !l.asked {
+		l.resyncs++
+		s.noteResync()
 	}
+	l.asked = false
 	if l.now <= l.first { // else the next try for it is due
 		s.probeIn(probeSoon)
+	}
+}
+
+// noteResync tells of a resync, but not of each in a storm of them.
+func (s *Host) noteResync() {
+	if now := s.monotonic(); s.ladder.noted == 0 || now-s.ladder.noted > time.Second {
+		s.ladder.noted = now
+		s.noteAll("resynced", fmt.Sprintf("events were lost: %d processes made sure of", s.table.Len()))
 	}
 }
 

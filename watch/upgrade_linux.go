@@ -242,8 +242,7 @@ func (s *Host) takeOverHost(state []byte) {
 	s.mixed, s.ladder.dropped, s.ladder.resyncs = h.Mixed, h.Dropped, h.Resyncs
 	s.childDied = true
 	s.table.Missed()
-	s.ladder.noted = s.monotonic() // this is no resync to tell of
-	s.ladder.resyncs--             // nor to count
+	s.ladder.asked = true
 }
 
 // takeOver is what begin does for a binary that was exec'ed in place. Dead children wait to be
