@@ -43,6 +43,7 @@ type peer struct {
 	server *server
 	fd     int
 	slot   *slot
+	pid    int // by the kernel's word when it connected
 	uid    uint32
 	guest  bool      // neither root's nor ours
 	asked  time.Time // when it was last heard of
@@ -172,7 +173,7 @@ func (v *server) meet(fd int) (p *peer, mayAsk bool) {
 		return p, false
 	}
 	group := v.u.config.ControlGroup
-	p.uid, p.guest = cred.Uid, cred.Uid != 0 && int(cred.Uid) != os.Geteuid()
+	p.pid, p.uid, p.guest = int(cred.Pid), cred.Uid, cred.Uid != 0 && int(cred.Uid) != os.Geteuid()
 	return p, !p.guest || group > 0 && (int(cred.Gid) == group || slices.Contains(peerGroups(fd), uint32(group)))
 }
 

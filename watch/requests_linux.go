@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -79,12 +78,7 @@ func (p *peer) answer(line []byte) error {
 // A guest could have a process that it does not own let go, so it is not asked.
 func (p *peer) release() error {
 	v := p.server
-	s, u := v.s, v.u
-	cred, err := unix.GetsockoptUcred(p.fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
-	if err != nil {
-		return os.NewSyscallError("getsockopt", err)
-	}
-	pid := int(cred.Pid)
+	s, u, pid := v.s, v.u, p.pid
 	q := s.table.Known(u.id, pid)
 	switch {
 	case p.guest, q == nil, q.Life != settle.Alive, !s.holdsPid(q):

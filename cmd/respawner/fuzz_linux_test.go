@@ -291,7 +291,7 @@ func FuzzProcStat(f *testing.F) {
 	f.Fuzz(func(t *testing.T, comm []byte, n uint32) {
 		stat := fmt.Sprintf("42 (%s) S 1 1 1 0 -1 0 0 0 0 0 %d %d 3 4 20 0 1 0 %d 0 %d 0", comm, n, n, n, n)
 		want := procInfo{
-			Born: time.Duration(n) * clockTick, CPU: 2 * time.Duration(n) * clockTick, Kids: 7 * clockTick,
+			Parent: 1, Born: time.Duration(n) * clockTick, CPU: 2 * time.Duration(n) * clockTick, Kids: 7 * clockTick,
 			RSS: int64(n) * int64(os.Getpagesize()),
 		}
 		if got, ok := parseProcStat([]byte(stat)); !ok || got != want {

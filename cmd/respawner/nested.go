@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -60,24 +58,9 @@ func release(socket string) error {
 
 // supervisorAbove returns the pid of the nearest supervisor above the command that started this process. It returns 0 where none can be seen.
 func supervisorAbove() int {
-	pid := parentOf(os.Getppid())
-	for pid > 0 && commOf(pid) != "respawner" {
-		pid = parentOf(pid)
+	pid := readProcInfo(os.Getppid()).Parent
+	for pid > 0 && string(readProc(pid, "comm")) != "respawner" {
+		pid = readProcInfo(pid).Parent
 	}
 	return pid
-}
-
-func commOf(pid int) string {
-	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // it may be hidden: then the name is not known
-	return strings.TrimSpace(string(comm))
-}
-
-// parentOf returns the parent of a process by /proc/PID/stat, 0 where that can't be read.
-func parentOf(pid int) int {
-	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
-	_, rest, _ = strings.Cut(rest, " ") // the state
-	parent, _, _ := strings.Cut(rest, " ")
-	ppid, _ := strconv.Atoi(parent)
-	return ppid
 }

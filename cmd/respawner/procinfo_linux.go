@@ -16,10 +16,11 @@ const clockTick = time.Second / 100
 
 // procInfo is what /proc tells of a process. Born is 0 for a process that is gone.
 type procInfo struct {
-	Born time.Duration // since boot
-	CPU  time.Duration // its own, user and system
-	Kids time.Duration // CPU time of its children that it has waited for
-	RSS  int64         // resident memory, in bytes; shared pages are counted for each process
+	Parent int           // 0 for none that can be seen
+	Born   time.Duration // since boot
+	CPU    time.Duration // its own, user and system
+	Kids   time.Duration // CPU time of its children that it has waited for
+	RSS    int64         // resident memory, in bytes; shared pages are counted for each process
 }
 
 // readProcInfo reads /proc/PID/stat.
@@ -45,10 +46,11 @@ func parseProcStat(stat []byte) (procInfo, bool) {
 		return n
 	}
 	info := procInfo{
-		Born: time.Duration(number(22)) * clockTick,
-		CPU:  time.Duration(number(14)+number(15)) * clockTick,
-		Kids: time.Duration(number(16)+number(17)) * clockTick,
-		RSS:  number(24) * int64(os.Getpagesize()),
+		Parent: int(number(4)),
+		Born:   time.Duration(number(22)) * clockTick,
+		CPU:    time.Duration(number(14)+number(15)) * clockTick,
+		Kids:   time.Duration(number(16)+number(17)) * clockTick,
+		RSS:    number(24) * int64(os.Getpagesize()),
 	}
 	return info, bad == nil
 }

@@ -9,7 +9,7 @@ import (
 func TestParseProcStat(t *testing.T) {
 	const stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 300 100 20 0 1 0 12345 8192 25 18446744073709551615"
 	got, ok := parseProcStat([]byte(stat))
-	want := procInfo{Born: 123450 * time.Millisecond, CPU: 2 * time.Second, Kids: 4 * time.Second, RSS: int64(25 * os.Getpagesize())}
+	want := procInfo{Parent: 1, Born: 123450 * time.Millisecond, CPU: 2 * time.Second, Kids: 4 * time.Second, RSS: int64(25 * os.Getpagesize())}
 	if !ok || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, ok, want)
 	}

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"respawner/watch/control"
 )
 
@@ -165,19 +163,6 @@ func TestCmdline(t *testing.T) {
 	if comm, err := os.ReadFile("/proc/2/comm"); err == nil && string(comm) == "kthreadd\n" {
 		if got := cmdline(2); got != "[kthreadd]" {
 			t.Errorf("got %q", got)
-		}
-	}
-}
-
-func TestSignalName(t *testing.T) {
-	for signal, want := range map[int]string{9: "9 (SIGKILL)", 15: "15 (SIGTERM)", 40: "40", 999: "999"} {
-		if got := signalName(signal); got != want {
-			t.Errorf("signalName(%d) = %q, want %q", signal, got, want)
-		}
-	}
-	for signal := range lastSignal { // as they are named to be sent, they are told of
-		if name := unix.SignalName(unix.Signal(signal)); name != "" && signalName(signal) != fmt.Sprintf("%d (%s)", signal, name) {
-			t.Errorf("signalName(%d) = %q, but it is %s", signal, signalName(signal), name)
 		}
 	}
 }
